@@ -1,0 +1,280 @@
+"""fakescope-nano: the embedded multimodal model, run by ONNX Runtime.
+
+    image -> view -> encoder (int8, frozen) -> abstractor -> 20 visual tokens -> decoder -> logits, text
+
+The visual tokens are read once into the decoder's key/value cache; every question about the image continues from
+there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from fakescope.errors import ModelError
+from fakescope.images.load import LoadedImage
+from fakescope.images.preprocess import view
+from fakescope.models.base import ANSWER_PREFIX, AUTHENTICITY_QUESTION, Logits, ModelCard
+from fakescope.models.nano_format import END, IMAGE_PREFIX, PAD, render_conversation
+from fakescope.models.zoo import read_card
+from fakescope.records import Message
+
+Float = NDArray[np.float32]
+Int = NDArray[np.int64]
+
+MAX_QUESTION_TOKENS = 512
+"""Longest conversation that is read; older turns are dropped first."""
+
+_HIDDEN = np.float32(-1e9)
+_CACHED_IMAGES = 4
+
+
+@dataclass(frozen=True)
+class _Prefix:
+    """An image as the decoder remembers it: keys and values [2 * layers, 1, kv_heads, positions, head_dim]."""
+
+    cache: Float
+
+    @property
+    def length(self) -> int:
+        return int(self.cache.shape[3])
+
+
+class NanoModel:
+    """The embedded `ForensicModel`. Thread-safe for reading; sessions are shared.
+
+    Args:
+        folder: Holds card.json, tokenizer.json, encoder.onnx, abstractor.onnx and decoder.onnx.
+        threads: Processor threads; by default all, at most 8.
+
+    Raises:
+        ModelError: A file is missing or cannot be loaded.
+    """
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        self._card = read_card(folder)
+        self._threads = threads or min(8, os.cpu_count() or 1)
+        try:
+            self._encoder = _session(folder / "encoder.onnx", 1)
+            self._abstractor = _session(folder / "abstractor.onnx", 1)
+            self._decoder = _session(folder / "decoder.onnx", self._threads)
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime and tokenizers raise bare classes of their own
+            raise ModelError(f"fakescope-nano cannot be loaded: {error}", "reinstall fakescope") from error
+        self._ids = {t: self._tokenizer.token_to_id(t) for t in (PAD, IMAGE_PREFIX, END)}
+        past = next(i for i in self._decoder.get_inputs() if i.name == "past")
+        self._empty = np.zeros((past.shape[0], 1, past.shape[2], 0, past.shape[4]), np.float32)
+        self._vocab = self._tokenizer.get_vocab_size()
+        self._prefixes: OrderedDict[str, _Prefix] = OrderedDict()
+
+    @property
+    def card(self) -> ModelCard:
+        return self._card
+
+    def token_id(self, word: str) -> int | None:
+        ids = self._tokenizer.encode(" " + word, add_special_tokens=False).ids
+        return ids[0] if len(ids) == 1 else None
+
+    def answer_logits(
+        self, image: LoadedImage, question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
+    ) -> Logits:
+        return Logits(self._next_logits(image, [self._opened(question, prefix)])[0])
+
+    def answer_logits_batch(
+        self, images: Sequence[LoadedImage], question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
+    ) -> list[Logits]:
+        if not images:
+            return []
+        visual = self._see([image.pixels for image in images])
+        return [Logits(row) for row in self._first_answers(visual, question, prefix)]
+
+    def answer_logits_pixels(
+        self, pictures: Sequence[object], question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
+    ) -> Float:
+        """float32 [n, vocabulary] for bare RGB pictures, as when parts of an image are hidden."""
+        return self._first_answers(self._see(pictures), question, prefix)
+
+    def generate(self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160) -> Iterator[str]:
+        ids: list[int] = []
+        said = ""
+        for (token,) in self._decode(image, [self._read(messages)], max_tokens):
+            ids.append(token)
+            text = self._text(ids)
+            if not text.endswith("\ufffd"):  # an unfinished multi-byte character
+                yield text[len(said) :]
+                said = text
+
+    def generate_batch(
+        self, image: LoadedImage, conversations: Sequence[Sequence[Message]], *, max_tokens: int = 160
+    ) -> list[str]:
+        if not conversations:
+            return []
+        answers: list[list[int]] = [[] for _ in conversations]
+        done = [False] * len(conversations)
+        for tokens in self._decode(image, [self._read(c) for c in conversations], max_tokens):
+            for row, token in enumerate(tokens):
+                done[row] = done[row] or token == self._ids[END]
+                if not done[row]:
+                    answers[row].append(token)
+        return [self._text(ids).strip() for ids in answers]
+
+    def choice_logits(
+        self, image: LoadedImage, conversations: Sequence[Sequence[Message]], words: Sequence[str]
+    ) -> Float:
+        columns = [self.token_id(word) for word in words]
+        if None in columns:
+            raise ModelError(f"{words[columns.index(None)]!r} is not one token of {self.card.name}")
+        return self._next_logits(image, [self._read(c) for c in conversations])[:, columns]
+
+    # -- reading ----------------------------------------------------------------------------------------------
+
+    def _opened(self, question: str, prefix: str) -> list[int]:
+        return self._read([Message(role="user", content=question), Message(role="assistant", content=prefix)])
+
+    def _read(self, messages: Sequence[Message]) -> list[int]:
+        """Token ids of a conversation. Control tokens in what users write are read as plain text."""
+        kept = list(messages)
+        while True:
+            ids = [i for text, _ in render_conversation([_disarmed(m) for m in kept]) for i in self._encode(text)]
+            if len(ids) <= MAX_QUESTION_TOKENS or len(kept) <= 1:
+                return ids[-MAX_QUESTION_TOKENS:]
+            kept = kept[2:] if len(kept) > 2 else kept[-1:]
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def _text(self, ids: Sequence[int]) -> str:
+        text: str = self._tokenizer.decode([i for i in ids if i != self._ids[END]], skip_special_tokens=False)
+        return text
+
+    # -- seeing -----------------------------------------------------------------------------------------------
+
+    def _see(self, pictures: Sequence[object]) -> Float:
+        """RGB pictures -> visual tokens [n, tokens, width]. One picture a run: int8 scales depend on the batch."""
+
+        def one(picture: object) -> Float:
+            grid, stats = self._encoder.run(None, {"pixels": view(picture)[None]})  # type: ignore[arg-type]
+            visual: Float = self._abstractor.run(None, {"grid": grid, "stats": stats})[0]
+            return visual
+
+        if len(pictures) == 1:
+            return one(pictures[0])
+        with ThreadPoolExecutor(self._threads) as pool:
+            return np.concatenate(list(pool.map(one, pictures)))
+
+    def _prefix_of(self, image: LoadedImage) -> _Prefix:
+        found = self._prefixes.get(image.sha256)
+        if found is None:
+            visual = self._see([image.pixels])
+            _, cache = self._run(self._image_ids(visual), visual, self._empty)
+            found = self._prefixes[image.sha256] = _Prefix(cache)
+            while len(self._prefixes) > _CACHED_IMAGES:
+                self._prefixes.popitem(last=False)
+        return found
+
+    def _image_ids(self, visual: Float) -> Int:
+        """<image> and the visual tokens; ids past the vocabulary stand for rows of `visual`."""
+        ids = [self._ids[IMAGE_PREFIX], *range(self._vocab, self._vocab + visual.shape[1])]
+        return np.tile(np.array(ids, np.int64), (visual.shape[0], 1))
+
+    # -- the decoder ------------------------------------------------------------------------------------------
+
+    def _run(
+        self, ids: Int, visual: Float, past: Float, pads: NDArray[np.int64] | None = None, image_length: int = 0
+    ) -> tuple[Float, Float]:
+        """One call of the decoder: next-token logits [B, vocabulary] and the grown cache.
+
+        Args:
+            ids: [B, T], left-padded.
+            pads: [B], how many padding positions lie between the image and each row's text, in cache and `ids`.
+            image_length: Positions of the image at the start of the cache.
+        """
+        batch, length = ids.shape
+        held = past.shape[3]
+        place = np.arange(held + length)
+        offset = np.zeros((batch, 1), np.int64) if pads is None else pads[:, None]
+        positions = np.broadcast_to(place[held:], (batch, length)) - offset
+        later = place[None, :] > place[held:, None]
+        blocked = np.broadcast_to(later, (batch, length, held + length)).copy()
+        if pads is not None:
+            padding = (place[None] >= image_length) & (place[None] < image_length + offset)
+            blocked |= padding[:, None, :]
+            own = np.arange(length)
+            blocked[:, own, held + own] = False  # a padding position may see itself, so that no row is empty
+        logits, cache = self._decoder.run(
+            None,
+            {
+                "ids": ids,
+                "visual": visual,
+                "positions": np.maximum(positions, 0).astype(np.int64),
+                "mask": np.where(blocked, _HIDDEN, np.float32(0))[:, None],
+                "past": past,
+            },
+        )
+        return logits, cache
+
+    def _first_answers(self, visual: Float, question: str, prefix: str) -> Float:
+        text = np.tile(np.array(self._opened(question, prefix), np.int64), (len(visual), 1))
+        ids = np.concatenate([self._image_ids(visual), text], axis=1)
+        past = np.repeat(self._empty, len(visual), axis=1)
+        return self._run(ids, visual, past)[0]
+
+    def _start(self, image: LoadedImage, rows: Sequence[list[int]]) -> tuple[Float, Float, Int, int]:
+        """Read conversations about one image: logits [B, V], cache, paddings [B], positions of the image."""
+        prefix = self._prefix_of(image)
+        longest = max(len(row) for row in rows)
+        pads = np.array([longest - len(row) for row in rows], np.int64)
+        ids = np.array([[self._ids[PAD]] * (longest - len(row)) + row for row in rows], np.int64)
+        past = np.repeat(prefix.cache, len(rows), axis=1)
+        visual = np.zeros((len(rows), 1, self._width()), np.float32)
+        logits, cache = self._run(ids, visual, past, pads, prefix.length)
+        return logits, cache, pads, prefix.length
+
+    def _next_logits(self, image: LoadedImage, rows: Sequence[list[int]]) -> Float:
+        return self._start(image, rows)[0]
+
+    def _decode(self, image: LoadedImage, rows: Sequence[list[int]], max_tokens: int) -> Iterator[list[int]]:
+        """Greedy decoding, all rows together; yields one token a row until all have ended."""
+        logits, cache, pads, image_length = self._start(image, rows)
+        visual = np.zeros((len(rows), 1, self._width()), np.float32)
+        ended = np.zeros(len(rows), bool)
+        for _ in range(max_tokens):
+            tokens = logits.argmax(axis=-1)
+            ended |= tokens == self._ids[END]
+            if ended.all():
+                return
+            yield [int(t) if not e else self._ids[END] for t, e in zip(tokens, ended, strict=True)]
+            logits, cache = self._run(tokens[:, None].astype(np.int64), visual, cache, pads, image_length)
+
+    def _width(self) -> int:
+        return int(next(i for i in self._decoder.get_inputs() if i.name == "visual").shape[2])
+
+
+def _disarmed(message: Message) -> Message:
+    """A user's text cannot open turns of its own: its control tokens are broken up."""
+    if message.role == "assistant":
+        return message
+    text = message.content
+    for token in ("<image>", "<user>", "<bot>", "<end>", "<pad>"):
+        text = text.replace(token, token.replace("<", "< "))
+    return message.model_copy(update={"content": text})
+
+
+def _session(path: Path, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # int8 weights of the decoder are unpacked to float32 once, at load time, instead of at every step
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    options.log_severity_level = 3
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,140 @@
+"""Export fakescope-nano to ONNX and prove that what ships does what was trained.
+
+The decoder's weights are stored in int8, one scale an output channel, and unpacked to float32 when the model is
+loaded: a quarter of the size, and answers that do not depend on what else is in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from fakescope.train.abstractor import Abstractor
+from fakescope.train.decoder import Decoder
+from fakescope.train.encoder import GRID, GRID_TAPS, TAPS, WIDTH
+from fakescope.train.nano_model import Nano
+
+OPSET = 18
+_SMALLEST_QUANTISED = 4096
+
+
+class _AbstractorGraph(nn.Module):
+    """The abstractor without its auxiliary head, which gives no verdict and does not ship."""
+
+    def __init__(self, abstractor: Abstractor) -> None:
+        super().__init__()
+        self.abstractor = abstractor
+
+    def forward(self, grid: Tensor, stats: Tensor) -> Tensor:
+        tokens: Tensor = self.abstractor(grid, stats)[0]
+        return tokens
+
+
+class _DecoderGraph(nn.Module):
+    """One call of the decoder with its cache as a single tensor.
+
+    ids [B, T] (ids past the vocabulary stand for rows of `visual`), visual [B, n, D], positions [B, T],
+    mask [B, 1, T, P + T] additive, past [2 * layers, B, kv_heads, P, head_dim] ->
+    logits [B, vocabulary] of the last position, present [2 * layers, B, kv_heads, P + T, head_dim].
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, ids: Tensor, visual: Tensor, positions: Tensor, mask: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        vocab = self.decoder.config.vocab_size
+        is_text = (ids < vocab)[..., None]
+        text = self.decoder.embedding(ids.clamp(max=vocab - 1))
+        place = (ids - vocab).clamp(min=0)[..., None].expand(-1, -1, visual.shape[-1])
+        seen = torch.gather(visual, 1, place)
+        caches = [(past[2 * i], past[2 * i + 1]) for i in range(self.decoder.config.layers)]
+        hidden, cache = self.decoder.hidden(torch.where(is_text, text, seen), positions, mask, caches)
+        present = torch.stack([tensor for pair in cache for tensor in pair])
+        return self.decoder.logits(hidden[:, -1]), present
+
+
+def export_nano(nano: Nano, folder: Path) -> None:
+    """Write abstractor.onnx and decoder.onnx with int8 weights into `folder`."""
+    nano = nano.eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    grid = torch.zeros(1, GRID * GRID, len(GRID_TAPS) * WIDTH)
+    stats = torch.zeros(1, 3 * len(TAPS), WIDTH)
+    _export(
+        _AbstractorGraph(nano.abstractor), (grid, stats), folder / "abstractor.onnx",
+        ["grid", "stats"], ["visual"], {"grid": {0: "batch"}, "stats": {0: "batch"}, "visual": {0: "batch"}},
+    )
+    _export(
+        _DecoderGraph(nano.decoder), _decoder_example(nano), folder / "decoder.onnx",
+        ["ids", "visual", "positions", "mask", "past"], ["logits", "present"],
+        {
+            "ids": {0: "batch", 1: "length"},
+            "visual": {0: "batch", 1: "seen"},
+            "positions": {0: "batch", 1: "length"},
+            "mask": {0: "batch", 2: "length", 3: "total"},
+            "past": {1: "batch", 3: "held"},
+            "logits": {0: "batch"},
+            "present": {1: "batch", 3: "total"},
+        },
+    )
+
+
+def _decoder_example(nano: Nano) -> tuple[Tensor, ...]:
+    config = nano.decoder.config
+    return (
+        torch.zeros(2, 5, dtype=torch.int64),
+        torch.zeros(2, 3, config.width),
+        torch.arange(4, 9).repeat(2, 1),
+        torch.zeros(2, 1, 5, 9),
+        torch.zeros(2 * config.layers, 2, config.kv_heads, 4, config.head_dim),
+    )
+
+
+def _export(
+    module: nn.Module, example: tuple[Tensor, ...], path: Path, inputs: Sequence[str], outputs: Sequence[str],
+    axes: dict[str, dict[int, str]],
+) -> None:
+    with torch.no_grad():
+        torch.onnx.export(
+            module.eval(), example, str(path), input_names=list(inputs), output_names=list(outputs),
+            dynamic_axes=axes, opset_version=OPSET, dynamo=False, do_constant_folding=False,
+        )
+    graph = onnx.load(str(path))
+    _store_int8(graph)
+    onnx.save(graph, str(path))
+
+
+def _store_int8(model: onnx.ModelProto) -> None:
+    """Replace large float weights by int8 with one scale for each row or output channel."""
+    graph = model.graph
+    for weight in [t for t in graph.initializer if _is_large(t)]:
+        values = numpy_helper.to_array(weight)
+        quantised, scale = quantise_rows(values)
+        name = weight.name
+        graph.initializer.remove(weight)
+        graph.initializer.append(numpy_helper.from_array(quantised, name + "_int8"))
+        graph.initializer.append(numpy_helper.from_array(scale, name + "_scale"))
+        node = helper.make_node(
+            "DequantizeLinear", [name + "_int8", name + "_scale"], [name], name=name + "_unpack", axis=0
+        )
+        graph.node.insert(0, node)
+
+
+def _is_large(tensor: TensorProto) -> bool:
+    size = int(np.prod(tensor.dims)) if tensor.dims else 0
+    return bool(tensor.data_type == TensorProto.FLOAT and len(tensor.dims) >= 2 and size >= _SMALLEST_QUANTISED)
+
+
+def quantise_rows(values: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """int8 values and float32 scales along axis 0: [n, ...] -> [n, ...] and [n]. Error at most half a scale."""
+    flat = np.abs(values.reshape(len(values), -1)).max(axis=1)
+    scale = np.maximum(flat / 127.0, 1e-12).astype(np.float32)
+    shaped = scale.reshape(-1, *([1] * (values.ndim - 1)))
+    return np.clip(np.rint(values / shaped), -127, 127).astype(np.int8), scale

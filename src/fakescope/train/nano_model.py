@@ -1,0 +1,160 @@
+"""fakescope-nano in torch: abstractor and decoder on features of the frozen encoder, with packed conversations.
+
+Many conversations about one image share the image's visual tokens: they are laid one after another in a single
+row, each seeing the image and itself but not the others, with positions that restart after the image. What the
+model learns is therefore the same as with one conversation a row, at a fraction of the cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from fakescope.models.nano_format import IMAGE_PREFIX, PAD, render_conversation
+from fakescope.records import Message
+from fakescope.train.abstractor import Abstractor, AbstractorConfig
+from fakescope.train.decoder import Decoder, DecoderConfig
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image's packed conversations, as token ids after the image.
+
+    Attributes:
+        ids: Token ids of all conversations, one after another.
+        segments: For each token the number of its conversation, from 1.
+        targets: For each token the weight of the loss with which it is to be predicted; 0 where it is given.
+    """
+
+    ids: list[int]
+    segments: list[int]
+    targets: list[float]
+
+
+def pack(conversations: Sequence[Sequence[Message]], tokenizer: Tokenizer, key_weight: float = 3.0) -> Row:
+    """Lay conversations about one image into one row.
+
+    The first words of an answer, on which verdicts and findings hang, weigh `key_weight` times a usual token.
+    """
+    ids: list[int] = []
+    segments: list[int] = []
+    targets: list[float] = []
+    keys = {tokenizer.token_to_id(t) for t in (" Abnormal", " Natural", " Unclear", "Ġfake", "Ġreal")}
+    for number, messages in enumerate(conversations, start=1):
+        for text, learned in render_conversation(messages):
+            piece = tokenizer.encode(text, add_special_tokens=False).ids
+            for place, token in enumerate(piece):
+                weight = key_weight if token in keys and place < 5 else 1.0
+                ids.append(token)
+                segments.append(number)
+                targets.append(weight if learned else 0.0)
+    return Row(ids, segments, targets)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows padded to one length T, with the image's features.
+
+    grid [B, 49, 768], stats [B, 12, 384], ids and segments [B, T] int64, targets [B, T] float32,
+    fake [B] float32: 1 fake, 0 real, NaN where the label is not to be learned.
+    """
+
+    grid: Tensor
+    stats: Tensor
+    ids: Tensor
+    segments: Tensor
+    targets: Tensor
+    fake: Tensor
+
+
+def collate(rows: Sequence[Row], grid: Tensor, stats: Tensor, fake: Tensor, pad_id: int) -> Batch:
+    """Pad rows to the longest; padding belongs to segment -1 and is never predicted."""
+    length = max(len(row.ids) for row in rows)
+
+    def padded(values: Sequence[Sequence[float]], fill: float, dtype: torch.dtype) -> Tensor:
+        out = torch.full((len(values), length), fill, dtype=dtype)
+        for i, v in enumerate(values):
+            out[i, : len(v)] = torch.tensor(v, dtype=dtype)
+        return out
+
+    return Batch(
+        grid=grid.float(),
+        stats=stats.float(),
+        ids=padded([r.ids for r in rows], pad_id, torch.int64),
+        segments=padded([r.segments for r in rows], -1, torch.int64),
+        targets=padded([r.targets for r in rows], 0.0, torch.float32),
+        fake=fake,
+    )
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Weighted next-token loss (nats a token) and the auxiliary head's binary cross-entropy (nats)."""
+
+    text: Tensor
+    head: Tensor
+
+
+class Nano(nn.Module):
+    """Abstractor and decoder together."""
+
+    def __init__(self, decoder: DecoderConfig, abstractor: AbstractorConfig, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.decoder = Decoder(decoder)
+        self.abstractor = Abstractor(abstractor)
+        self.image_id = tokenizer.token_to_id(IMAGE_PREFIX)
+        self.pad_id = tokenizer.token_to_id(PAD)
+
+    def prefix(self, grid: Tensor, stats: Tensor) -> tuple[Tensor, Tensor]:
+        """What the decoder reads of an image: [B, 1 + tokens, D], and the auxiliary logit [B]."""
+        tokens, head = self.abstractor(grid, stats)
+        start = self.decoder.embedding.weight[self.image_id].expand(tokens.shape[0], 1, -1)
+        return torch.cat([start, tokens], dim=1), head
+
+    def forward(self, batch: Batch) -> Losses:
+        prefix, head = self.prefix(batch.grid, batch.stats)
+        count = prefix.shape[1]
+        embeds = torch.cat([prefix, self.decoder.embedding(batch.ids)], dim=1)
+        segments = F.pad(batch.segments, (count, 0), value=0)
+        hidden, _ = self.decoder.hidden(embeds, segment_positions(segments, count), segment_mask(segments))
+        return Losses(self._text_loss(hidden[:, count:], batch), self._head_loss(head, batch.fake))
+
+    def _text_loss(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """A token is predicted from the one before it in its own conversation."""
+        weight = batch.targets[:, 1:] * (batch.segments[:, 1:] == batch.segments[:, :-1])
+        chosen = weight > 0
+        logits = self.decoder.logits(hidden[:, :-1][chosen])
+        loss = F.cross_entropy(logits, batch.ids[:, 1:][chosen], reduction="none")
+        return (loss * weight[chosen]).sum() / weight.sum().clamp_min(1.0)
+
+    @staticmethod
+    def _head_loss(head: Tensor, fake: Tensor) -> Tensor:
+        known = ~torch.isnan(fake)
+        if not known.any():
+            return head.sum() * 0.0
+        smooth = fake[known] * 0.9 + 0.05
+        return F.binary_cross_entropy_with_logits(head[known], smooth)
+
+
+def segment_positions(segments: Tensor, prefix: int) -> Tensor:
+    """Positions [B, T]: 0..prefix-1 for the image, then each conversation counts on from `prefix`."""
+    place = torch.arange(segments.shape[1], device=segments.device).expand_as(segments)
+    fresh = torch.ones_like(segments, dtype=torch.bool)
+    fresh[:, 1:] = segments[:, 1:] != segments[:, :-1]
+    starts = torch.where(fresh, place, torch.zeros_like(place)).cummax(dim=1).values
+    return torch.where(segments == 0, place, place - starts + prefix)
+
+
+def segment_mask(segments: Tensor) -> Tensor:
+    """Additive mask [B, 1, T, T]: a token sees earlier ones of the image and of its own conversation."""
+    length = segments.shape[1]
+    earlier = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
+    same = segments[:, :, None] == segments[:, None, :]
+    image = (segments == 0)[:, None, :]
+    allowed = earlier & (same | image)
+    return torch.zeros(allowed.shape, device=segments.device).masked_fill(~allowed, -1e9)[:, None]

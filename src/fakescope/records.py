@@ -91,6 +91,10 @@ class Evidence(Record):
         default=None, description="who names the region: the model's words, or a measurement of p_fake with it hidden"
     )
     p_finding: float | None = Field(default=None, ge=0.0, le=1.0, description="the model's probability of the finding")
+    llr_drop: float | None = Field(
+        default=None,
+        description="measured: by how many nats the llr falls when the region is hidden; above 0, it spoke for fake",
+    )
     sentence: str = Field(default="", description="the model's sentence from which this was read")
 
 

@@ -27,6 +27,7 @@ from fakescope.bench.detection import (
     summary_table,
 )
 from fakescope.bench.run import Report, progress
+from fakescope.bench.tables import Table
 from fakescope.errors import DataError, ImageError, MissingExtraError
 from fakescope.verdict.calibrate import apply_calibration, fit_calibration
 from fakescope.verdict.soft_score import sigmoid
@@ -75,6 +76,9 @@ def bench_baselines(
             AlignedImages(samples, seed), target, split, epochs, seed, console
         ),
     }
+    measured = {
+        name: _measured(calibrated_scores(llr, samples, split), draws) for name, llr in methods.items()
+    }
     figures: dict[str, Any] = {
         "data": folder.name,
         "extra": [p.name for p in extra],
@@ -82,17 +86,29 @@ def bench_baselines(
         "images": {s: int((split == s).sum()) for s in SPLITS},
         "unread": sorted(images.unread),
         "skipped": skipped,
-        "methods": {},
+        "methods": measured,
     }
-    summary, details = [], []
-    for name, llr in methods.items():
-        scores = calibrated_scores(llr, samples, split)
-        rows = {s: detection_figures(scores[s], draws=draws) for s in ("dev", "test")}
-        groups = {"by_generator": by_generator(scores["test"]), "by_source": by_source(scores["test"])}
-        figures["methods"][name] = {"splits": rows, "test": groups}
-        summary += [(f"{name}: {s}", row) for s, row in rows.items()]
-        details += [group_table(f"{name}: test, {key.replace('_', ' ')}", g) for key, g in groups.items()]
-    return Report("baselines", "Baselines", figures, [summary_table("Baselines", summary), *details])
+    return Report("baselines", "Baselines", figures, _tables(measured))
+
+
+def _measured(scores: dict[str, Scores], draws: int) -> dict[str, Any]:
+    """Figures of dev and test, and the groups of test."""
+    return {
+        "splits": {name: detection_figures(scores[name], draws=draws) for name in ("dev", "test")},
+        "test": {"by_generator": by_generator(scores["test"]), "by_source": by_source(scores["test"])},
+    }
+
+
+def _tables(measured: dict[str, Any]) -> list[Table]:
+    summary = [
+        (f"{name}: {s}", row) for name, found in measured.items() for s, row in found["splits"].items()
+    ]
+    groups = [
+        group_table(f"{name}: test, {key.replace('_', ' ')}, worst first", rows)
+        for name, found in measured.items()
+        for key, rows in found["test"].items()
+    ]
+    return [summary_table("Baselines", summary), *groups]
 
 
 def gather(folder: Path, extra: Sequence[Path], limit: int | None) -> tuple[list[Sample], int]:

@@ -138,14 +138,16 @@ SUMMARY: dict[str, str] = {
     "accuracy_of_rest": "rest right",
     "balanced_accuracy_of_rest": "rest bal. acc.", "unread": "unread",
 }  # fmt: skip
-"""Figures shown in the summary table, with their headings."""
+"""Figures shown in the summary table, with their names there."""
 
 
 def summary_table(title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> Table:
-    """One row of `detection_figures` for each named set."""
-    table = Table(title, ["set", *SUMMARY.values(), "AUROC 95%"])
-    for name, figures in rows:
-        table.add(name, *(figures[key] for key in SUMMARY), shown_interval(figures["auroc_interval"]))
+    """One column of `detection_figures` for each named set."""
+    table = Table(title, ["figure", *(name for name, _ in rows)])
+    for key, heading in SUMMARY.items():
+        table.add(heading, *(figures[key] for _, figures in rows))
+    for key in ("auroc_interval", "balanced_accuracy_interval"):
+        table.add(SUMMARY[key.removesuffix("_interval")] + " 95%", *(shown_interval(f[key]) for _, f in rows))
     table.note = (
         "Fake is positive. Accuracies force a label at the threshold; `rest` leaves out the images on which "
         "the model abstained. Intervals resample whole sources. `bal.` weighs both classes to a half."

@@ -84,20 +84,7 @@ def nearest_figures(
     `share` is the mean over all ways to draw the nine, computed exactly; `share_one_draw` is a single seeded
     draw. A reference as near as the own one counts against the model.
     """
-    own = np.full(len(items), np.nan)
-    once = np.full(len(items), np.nan)
-    rng = np.random.default_rng(seed)
-    for label in Label:
-        rows = [i for i, item in enumerate(items) if item.reference.label is label]
-        if len(rows) <= OTHERS:
-            continue
-        said = encode([items[i].examination.description for i in rows])
-        wanted = encode([items[i].reference.description for i in rows])
-        similarity = np.asarray(said @ wanted.T, dtype=np.float64)
-        for place, row in enumerate(rows):
-            below = np.delete(similarity[place], place) < similarity[place, place]
-            own[row] = comb(int(below.sum()), OTHERS) / comb(len(below), OTHERS)
-            once[row] = below[rng.choice(len(below), OTHERS, replace=False)].all()
+    own, once = _nearest_shares(items, encode, seed)
     counted = [i for i in range(len(items)) if not np.isnan(own[i])]
     if not counted:
         return {
@@ -125,6 +112,28 @@ def nearest_figures(
         "chance": 1 / (OTHERS + 1),
         "interval": {"low": interval.low, "high": interval.high},
     }
+
+
+def _nearest_shares(
+    items: Sequence[Examined], encode: Callable[[Sequence[str]], NDArray[Any]], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For each item the share of draws in which its own reference is nearest, and one draw; NaN if not
+    scored."""
+    own = np.full(len(items), np.nan)
+    once = np.full(len(items), np.nan)
+    rng = np.random.default_rng(seed)
+    for label in Label:
+        rows = [i for i, item in enumerate(items) if item.reference.label is label]
+        if len(rows) <= OTHERS:
+            continue
+        said = encode([items[i].examination.description for i in rows])
+        wanted = encode([items[i].reference.description for i in rows])
+        similarity = np.asarray(said @ wanted.T, dtype=np.float64)
+        for place, row in enumerate(rows):
+            below = np.delete(similarity[place], place) < similarity[place, place]
+            own[row] = comb(int(below.sum()), OTHERS) / comb(len(below), OTHERS)
+            once[row] = below[rng.choice(len(below), OTHERS, replace=False)].all()
+    return own, once
 
 
 def criteria_figures(items: Sequence[Examined], train: Sequence[Reference]) -> dict[str, Any]:

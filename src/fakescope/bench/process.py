@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fakescope.errors import FakescopeError
 
@@ -27,6 +27,22 @@ class Usage:
 FAKESCOPE = (sys.executable, "-c", "from fakescope.cli.main import main; main()")
 """The command line of this very installation, whatever `fakescope` is on the path."""
 
+_LAUNCHER = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
+if hasattr(os, "wait4"):
+    _, status, usage = os.wait4(child.pid, 0)
+    code, cpu_s, peak = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+else:
+    code, cpu_s, peak = child.wait(), None, None
+taken = {"code": code, "wall_s": time.perf_counter() - start, "cpu_s": cpu_s, "peak": peak}
+with open(sys.argv[1], "w") as out:
+    json.dump(taken, out)
+"""
+"""Starts the command from a bare interpreter: on Linux a child's peak memory begins at what its parent holds
+at that moment, and the parent of a benchmark holds a model."""
+
 
 def measure(command: Sequence[str], *, accept: Sequence[int] = (0,)) -> Usage:
     """Run a command to its end.
@@ -38,20 +54,22 @@ def measure(command: Sequence[str], *, accept: Sequence[int] = (0,)) -> Usage:
     Raises:
         FakescopeError: Another exit code; the last line of its errors is quoted.
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors)  # noqa: S603
-        code, cpu_s, peak = _wait(process)
-        wall_s = time.perf_counter() - start
-        out.seek(0)
-        errors.seek(0)
-        stdout = out.read().decode(errors="replace")
-        lines = errors.read().decode(errors="replace").strip().splitlines()
-    if code not in accept:
+    with tempfile.TemporaryDirectory(prefix="fakescope-bench-") as scratch:
+        result = Path(scratch) / "usage.json"
+        process = subprocess.run(  # noqa: S603 - no shell, and the command is ours
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(result), *command],
+            stdin=subprocess.DEVNULL, capture_output=True, check=False,
+        )  # fmt: skip
+        taken = json.loads(result.read_text()) if result.is_file() else {"code": process.returncode}
+    lines = process.stderr.decode(errors="replace").strip().splitlines()
+    code = taken["code"]
+    if code not in accept or "wall_s" not in taken:
         raise FakescopeError(
             f"`{' '.join(command[-3:])}` ended with code {code}: {lines[-1] if lines else ''}"
         )
-    return Usage(wall_s, cpu_s, peak, stdout)
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kibibytes
+    peak_bytes = None if taken["peak"] is None else int(taken["peak"]) * unit
+    return Usage(taken["wall_s"], taken["cpu_s"], peak_bytes, process.stdout.decode(errors="replace"))
 
 
 def median_wall_s(command: Sequence[str], times: int = 5) -> float:
@@ -60,13 +78,3 @@ def median_wall_s(command: Sequence[str], times: int = 5) -> float:
     measure(command)
     taken = sorted(measure(command).wall_s for _ in range(times))
     return taken[len(taken) // 2]
-
-
-def _wait(process: subprocess.Popen[bytes]) -> tuple[int, float | None, int | None]:
-    """Exit code, processor seconds and peak bytes of one child."""
-    if not hasattr(os, "wait4"):
-        return process.wait(), None, None
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kibibytes
-    return process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit

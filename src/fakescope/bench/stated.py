@@ -13,7 +13,7 @@ Stated = Literal["fake", "real", "inconclusive", "contradictory", "unstated"]
 
 _SUBJECT = (
     r"\b(?:this|the|it)(?:\s+(?!is\b|was\b|looks\b|seems\b|appears\b)[\w-]+){0,4}?\s*"
-    r"\s(?:is|was|looks|seems|appears|remains)\b"
+    r"\s(?:is|was|looks|seems|appears|remains)(?:\b|(?=n['’]t))"
 )
 _BETWEEN = (
     r"(?:\s+(?:to\s+be|most|more|very|rather|quite|almost|probably|likely|certainly|clearly|apparently|judged|"

@@ -40,12 +40,11 @@ def detect(
     limit: Limit = None,
 ) -> None:
     """Verdicts: AUROC, accuracies, calibration, abstention, worst generators and sources first."""
+    from fakescope.bench.detect import bench_detect
     from fakescope.models.zoo import load_model
 
-    from fakescope.bench.detect import bench_detect
-
     report = bench_detect(
-        load_model(model) if model else load_model(),
+        load_model(model),
         data,
         splits=split or ("dev", "test"),
         perturbations=perturb or (),
@@ -83,12 +82,11 @@ def explain(
     limit: Limit = None,
 ) -> None:
     """Explanations against references: description, criteria, stated label. Resumes where it stopped."""
+    from fakescope.bench.explain import bench_explain
     from fakescope.explain.examine import examine
     from fakescope.models.zoo import load_model
 
-    from fakescope.bench.explain import bench_explain
-
-    loaded = load_model(model) if model else load_model()
+    loaded = load_model(model)
     cache = out / f"examinations-{split}.jsonl"
     if fresh:
         cache.unlink(missing_ok=True)
@@ -117,11 +115,10 @@ def speed(
     ] = True,
 ) -> None:
     """Wall time, peak memory, images and tokens a second on this machine."""
+    from fakescope.bench.speed import bench_speed
     from fakescope.models.zoo import load_model
 
-    from fakescope.bench.speed import bench_speed
-
-    loaded = load_model(model) if model else load_model()
+    loaded = load_model(model)
     _finish(bench_speed(loaded, images, count=count, repeats=repeats, clip=clip, console=_console()), out)
 
 

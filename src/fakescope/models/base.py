@@ -8,11 +8,12 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from fakescope.images.load import LoadedImage
+from fakescope.prompts.paper import AUTHENTICITY_QUESTION
 from fakescope.records import Message
 
-AUTHENTICITY_QUESTION = "What is the authenticity of this image?"
 ANSWER_PREFIX = "This image is"
 """The paper's answer is `This image is <auth_token>.`; the logits are read right after this prefix."""
 
@@ -50,6 +51,8 @@ class ModelCard:
     summary: str = ""
     limits: tuple[str, ...] = ()
     figures: dict[str, float] = field(default_factory=dict)
+    finding_thresholds: dict[str, float] = field(default_factory=dict)
+    """For each criterion the probability from which it is called abnormal; 0.5 where none is given."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,12 @@ class ForensicModel(Protocol):
         self, image: LoadedImage, conversations: Sequence[Sequence[Message]], *, max_tokens: int = 160
     ) -> list[str]:
         """Answers to several conversations about one image; the same texts as one by one."""
+        ...
+
+    def answer_logits_pixels(
+        self, pictures: Sequence[Image.Image], question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
+    ) -> list[Logits]:
+        """`answer_logits` for bare RGB pictures, as when a part of an image is hidden to measure what it does."""
         ...
 
     def choice_logits(

@@ -18,14 +18,16 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from PIL import Image
 from tokenizers import Tokenizer
 
 from fakescope.errors import ModelError
 from fakescope.images.load import LoadedImage
 from fakescope.images.preprocess import view
-from fakescope.models.base import ANSWER_PREFIX, AUTHENTICITY_QUESTION, Logits, ModelCard
+from fakescope.models.base import ANSWER_PREFIX, Logits, ModelCard
 from fakescope.models.nano_format import END, IMAGE_PREFIX, PAD, render_conversation
 from fakescope.models.zoo import read_card
+from fakescope.prompts.paper import AUTHENTICITY_QUESTION
 from fakescope.records import Message
 
 Float = NDArray[np.float32]
@@ -70,7 +72,7 @@ class NanoModel:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # noqa: BLE001 - ONNX Runtime and tokenizers raise bare classes of their own
             raise ModelError(f"fakescope-nano cannot be loaded: {error}", "reinstall fakescope") from error
-        self._ids = {t: self._tokenizer.token_to_id(t) for t in (PAD, IMAGE_PREFIX, END)}
+        self._ids: dict[str, int] = {t: self._tokenizer.token_to_id(t) or 0 for t in (PAD, IMAGE_PREFIX, END)}
         past = next(i for i in self._decoder.get_inputs() if i.name == "past")
         self._empty = np.zeros((past.shape[0], 1, past.shape[2], 0, past.shape[4]), np.float32)
         self._vocab = self._tokenizer.get_vocab_size()
@@ -87,28 +89,26 @@ class NanoModel:
     def answer_logits(
         self, image: LoadedImage, question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
     ) -> Logits:
-        return Logits(self._next_logits(image, [self._opened(question, prefix)])[0])
+        return Logits(self._next_logits(image, [self.answer_slot_ids(question, prefix)])[0])
 
     def answer_logits_batch(
         self, images: Sequence[LoadedImage], question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
     ) -> list[Logits]:
         if not images:
             return []
-        visual = self._see([image.pixels for image in images])
-        return [Logits(row) for row in self._first_answers(visual, question, prefix)]
+        return self.answer_logits_pixels([image.pixels for image in images], question, prefix)
 
     def answer_logits_pixels(
-        self, pictures: Sequence[object], question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
-    ) -> Float:
-        """float32 [n, vocabulary] for bare RGB pictures, as when parts of an image are hidden."""
-        return self._first_answers(self._see(pictures), question, prefix)
+        self, pictures: Sequence[Image.Image], question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
+    ) -> list[Logits]:
+        return [Logits(row) for row in self._first_answers(self._see(pictures), question, prefix)]
 
     def generate(self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160) -> Iterator[str]:
         ids: list[int] = []
         said = ""
-        for (token,) in self._decode(image, [self._read(messages)], max_tokens):
+        for (token,) in self._decode(image, [self.read(messages)], max_tokens):
             ids.append(token)
-            text = self._text(ids)
+            text = self.text(ids)
             if not text.endswith("\ufffd"):  # an unfinished multi-byte character
                 yield text[len(said) :]
                 said = text
@@ -120,27 +120,41 @@ class NanoModel:
             return []
         answers: list[list[int]] = [[] for _ in conversations]
         done = [False] * len(conversations)
-        for tokens in self._decode(image, [self._read(c) for c in conversations], max_tokens):
+        for tokens in self._decode(image, [self.read(c) for c in conversations], max_tokens):
             for row, token in enumerate(tokens):
                 done[row] = done[row] or token == self._ids[END]
                 if not done[row]:
                     answers[row].append(token)
-        return [self._text(ids).strip() for ids in answers]
+        return [self.text(ids).strip() for ids in answers]
 
     def choice_logits(
         self, image: LoadedImage, conversations: Sequence[Sequence[Message]], words: Sequence[str]
     ) -> Float:
-        columns = [self.token_id(word) for word in words]
-        if None in columns:
-            raise ModelError(f"{words[columns.index(None)]!r} is not one token of {self.card.name}")
-        return self._next_logits(image, [self._read(c) for c in conversations])[:, columns]
+        columns = []
+        for word in words:
+            token = self.token_id(word)
+            if token is None:
+                raise ModelError(f"{word!r} is not one token of {self.card.name}", "ask with other words")
+            columns.append(token)
+        return self._next_logits(image, [self.read(c) for c in conversations])[:, columns]
+
+    @property
+    def end_id(self) -> int:
+        """The token that ends a turn."""
+        return self._ids[END]
+
+    def answer_slot_ids(self, question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX) -> list[int]:
+        """Token ids of a question and the beginning of its answer: the next one is the `<auth_token>`."""
+        return self.read([Message(role="user", content=question), Message(role="assistant", content=prefix)])
+
+    def encode(self, pixels: Float) -> tuple[Float, Float]:
+        """The frozen encoder alone: a view [1, 3, 196, 196] -> grid [1, 49, 768] and stats [1, 12, 384]."""
+        grid, stats = self._encoder.run(None, {"pixels": pixels})
+        return grid, stats
 
     # -- reading ----------------------------------------------------------------------------------------------
 
-    def _opened(self, question: str, prefix: str) -> list[int]:
-        return self._read([Message(role="user", content=question), Message(role="assistant", content=prefix)])
-
-    def _read(self, messages: Sequence[Message]) -> list[int]:
+    def read(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of a conversation. Control tokens in what users write are read as plain text."""
         kept = list(messages)
         while True:
@@ -153,17 +167,18 @@ class NanoModel:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
-    def _text(self, ids: Sequence[int]) -> str:
+    def text(self, ids: Sequence[int]) -> str:
+        """Token ids as text, without the end of the turn."""
         text: str = self._tokenizer.decode([i for i in ids if i != self._ids[END]], skip_special_tokens=False)
         return text
 
     # -- seeing -----------------------------------------------------------------------------------------------
 
-    def _see(self, pictures: Sequence[object]) -> Float:
+    def _see(self, pictures: Sequence[Image.Image]) -> Float:
         """RGB pictures -> visual tokens [n, tokens, width]. One picture a run: int8 scales depend on the batch."""
 
-        def one(picture: object) -> Float:
-            grid, stats = self._encoder.run(None, {"pixels": view(picture)[None]})  # type: ignore[arg-type]
+        def one(picture: Image.Image) -> Float:
+            grid, stats = self.encode(view(picture)[None])
             visual: Float = self._abstractor.run(None, {"grid": grid, "stats": stats})[0]
             return visual
 
@@ -224,7 +239,7 @@ class NanoModel:
         return logits, cache
 
     def _first_answers(self, visual: Float, question: str, prefix: str) -> Float:
-        text = np.tile(np.array(self._opened(question, prefix), np.int64), (len(visual), 1))
+        text = np.tile(np.array(self.answer_slot_ids(question, prefix), np.int64), (len(visual), 1))
         ids = np.concatenate([self._image_ids(visual), text], axis=1)
         past = np.repeat(self._empty, len(visual), axis=1)
         return self._run(ids, visual, past)[0]

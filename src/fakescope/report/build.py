@@ -36,7 +36,13 @@ class TraceView:
     region: Region | None
     place: str
     region_from: str
+    effect: str
     sureness: str
+
+    @property
+    def where(self) -> str:
+        """Place, who named it, and what hiding it did; empty without a region."""
+        return " · ".join(part for part in (self.place, self.region_from, self.effect) if part)
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,8 @@ def file_line(examination: Examination) -> str:
     """Format, size in pixels and in bytes, in one line."""
     size = examination.size_bytes
     amount = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
-    return f"{clean_text(examination.format, 20)} · {examination.width_px} × {examination.height_px} px · {amount}"
+    pixels = f"{examination.width_px} × {examination.height_px} px"
+    return f"{clean_text(examination.format, 20)} · {pixels} · {amount}"
 
 
 def _traces(evidence: Sequence[Evidence], first: int) -> tuple[TraceView, ...]:
@@ -137,6 +144,7 @@ def _trace(number: int, item: Evidence) -> TraceView:
         region=item.region,
         place=words.place_words(item.region) if item.region else "",
         region_from=words.region_source_word(item.region_from) if item.region else "",
+        effect=words.effect_words(item.llr_drop) if item.region else "",
         sureness=words.percent(item.p_finding) if item.p_finding is not None else "",
     )
 
@@ -184,10 +192,11 @@ def _notes(examination: Examination) -> tuple[str, ...]:
 
 def _method(examination: Examination) -> tuple[tuple[str, str], ...]:
     verdict = examination.verdict
+    low, high = verdict.band
     rows = (
         ("Model", f"{examination.model}, revision {examination.model_revision}"),
         ("p_fake", f"{verdict.p_fake:.4f} (log-likelihood ratio {verdict.llr:+.2f} nats)"),
-        ("Threshold", f"{verdict.threshold:.2f}, inconclusive from {verdict.band[0]:.2f} to {verdict.band[1]:.2f}"),
+        ("Threshold", f"{verdict.threshold:.2f}, inconclusive from {low:.2f} to {high:.2f}"),
         ("Answer mass", f"{verdict.answer_mass:.3f} of the next-token probability is on the answer words"),
         ("Calibration", verdict.calibration),
         ("Prompts", examination.prompt_hash),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from fakescope.errors import FakescopeError
 from fakescope.records import Credentials, Evidence, Examination, Finding, Label, Region
+from fakescope.taxonomy import CRITERION_IDS
 
 SCHEMA_BASE = "https://json-schema.org/draft/2020-12/schema"
 
@@ -44,12 +45,15 @@ class DetectionLine(_Line):
 class EvidenceLine(_Line):
     """One visible trace."""
 
-    criterion: str = Field(description="one of the 15 criterion ids")
+    criterion: str = Field(json_schema_extra={"enum": list(CRITERION_IDS)})
     finding: Finding
     observation: str
     region: Region | None = Field(description="(x0, y0, x1, y1) in fractions of the upright image")
-    region_from: str | None = Field(description="model: named in its words; occlusion: measured by hiding it")
+    region_from: Literal["model", "occlusion"] | None = Field(
+        description="model: named in its words; occlusion: measured by hiding it"
+    )
     p_finding: float | None = Field(ge=0, le=1, description="the model's probability of the finding")
+    llr_drop: float | None = Field(description="measured: nats by which llr falls when the region is hidden")
 
 
 class ExaminationLine(DetectionLine):
@@ -59,7 +63,9 @@ class ExaminationLine(DetectionLine):
     evidence: list[EvidenceLine]
     limits: list[str]
     next_steps: list[str]
-    credentials: Credentials = Field(description="what the file says of its origin; never part of the verdict")
+    credentials: Credentials = Field(
+        description="what the file says of its origin; never part of the verdict"
+    )
     conflict: str | None = Field(description="where verdict and credentials disagree, in words")
 
 

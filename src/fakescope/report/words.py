@@ -54,7 +54,7 @@ def headline(verdict: Verdict) -> str:
 
 def lead(verdict: Verdict) -> str:
     """One or two sentences under the headline: what was estimated, and what that means."""
-    estimate = f"The model puts the probability that a generator made this image at {percent(verdict.p_fake)}."
+    estimate = f"The model’s estimate that a generator made this image is {percent(verdict.p_fake)}."
     tone = tone_of(verdict)
     if tone == "inconclusive":
         return f"{estimate} It gives no verdict: {verdict.reason or 'it is not sure enough'}."
@@ -77,10 +77,24 @@ def region_source_word(region_from: str | None) -> str:
     return "area of unstated origin"
 
 
+def effect_words(llr_drop: float | None) -> str:
+    """What hiding a region did to the verdict, measured; empty when it was not.
+
+    >>> effect_words(0.8), effect_words(-1.25), effect_words(0.02), effect_words(None)
+    ('hiding it lowers the estimate (-0.8 nats)', 'hiding it raises the estimate (+1.2 nats)', \
+'hiding it hardly changes the estimate', '')
+    """
+    if llr_drop is None:
+        return ""
+    if abs(llr_drop) < 0.1:
+        return "hiding it hardly changes the estimate"
+    return f"hiding it {'lowers' if llr_drop > 0 else 'raises'} the estimate ({-llr_drop:+.1f} nats)"
+
+
 def place_words(region: Region) -> str:
     """Where a region lies, for readers without the picture.
 
-    >>> place_words((0.0, 0.0, 0.3, 0.3)), place_words((0.4, 0.4, 0.6, 0.6)), place_words((0.0, 0.7, 1.0, 1.0))
+    >>> place_words((0.0, 0.0, 0.3, 0.3)), place_words((0.4, 0.4, 0.6, 0.6)), place_words((0.0, 0.7, 1, 1))
     ('upper left', 'centre', 'bottom')
     """
     x0, y0, x1, y1 = region
@@ -101,6 +115,6 @@ def method_sentence(fake_words: str = "fake", real_words: str = "real") -> str:
     return (
         "The model is asked “What is the authenticity of this image?” and begins its answer with "
         f"“This image is …”. At that place its own token logits for “{fake_words}” and “{real_words}” are "
-        "compared (the soft score of FakeScope, arXiv 2503.24267) and calibrated on images it was not trained "
-        "on. Origin data and the pictures of spectrum and noise play no part."
+        "compared (the soft score of FakeScope, arXiv 2503.24267) and calibrated on images that it was not "
+        "trained on. Origin data and the pictures of spectrum and noise play no part."
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 import numpy as np
@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from fakescope.models.nano_format import PAD
 from fakescope.prompts.product import DESCRIBE_PROMPT
 from fakescope.records import ImageRef, Instruction
 from fakescope.train.features import ViewKey
@@ -84,45 +85,59 @@ def even_weights(refs: Sequence[ImageRef]) -> NDArray[np.float64]:
     return weight / weight.sum()
 
 
+@dataclass(frozen=True)
+class _Side:
+    """Images that have both features and conversations, with their sampling weights."""
+
+    features: Features
+    pool: ConversationPool
+    refs: Mapping[str, ImageRef]
+
+    def __post_init__(self) -> None:
+        ids = [i for i in self.pool.images if i in self.features.views and i in self.refs]
+        object.__setattr__(self, "ids", ids)
+        object.__setattr__(self, "weights", even_weights([self.refs[i] for i in ids]))
+
+    ids: list[str] = field(init=False)
+    weights: NDArray[np.float64] = field(init=False)
+
+
 class BatchMaker:
     """Draws annotated and label-only batches, the same for the same seed and step."""
 
     def __init__(
         self,
-        features: Features,
+        annotated: tuple[Features, ConversationPool],
+        label_only: tuple[Features, ConversationPool],
         refs: Mapping[str, ImageRef],
-        annotated: ConversationPool,
-        label_only: ConversationPool,
         tokenizer: Tokenizer,
         seed: int,
     ) -> None:
-        self._features, self._refs, self._tokenizer, self._seed = features, refs, tokenizer, seed
-        self._annotated, self._label_only = annotated, label_only
-        self._annotated_ids = [i for i in annotated.images if i in features.views]
-        self._label_only_ids = [i for i in label_only.images if i in features.views]
-        self._annotated_weights = even_weights([refs[i] for i in self._annotated_ids])
-        self._label_only_weights = even_weights([refs[i] for i in self._label_only_ids])
-        self._pad = tokenizer.token_to_id("<pad>")
+        self._refs, self._tokenizer, self._seed = refs, tokenizer, seed
+        self._annotated = _Side(*annotated, refs)
+        self._label_only = _Side(*label_only, refs)
+        self._pad = tokenizer.token_to_id(PAD)
 
     def annotated(self, step: int, size: int) -> Batch:
-        return self._batch(self._annotated, self._annotated_ids, self._annotated_weights, f"a{step}", size)
+        """`size` annotated images, each with many conversations."""
+        return self._batch(self._annotated, f"a{step}", size)
 
     def label_only(self, step: int, size: int) -> Batch:
-        return self._batch(self._label_only, self._label_only_ids, self._label_only_weights, f"l{step}", size)
+        """`size` images of which the label alone is known."""
+        return self._batch(self._label_only, f"l{step}", size)
 
-    def _batch(
-        self, pool: ConversationPool, ids: list[str], weights: NDArray[np.float64], name: str, size: int
-    ) -> Batch:
+    def _batch(self, side: _Side, name: str, size: int) -> Batch:
         rng = Random(f"{self._seed}/{name}")
-        chosen = np.random.default_rng(rng.getrandbits(32)).choice(len(ids), size, replace=False, p=weights)
-        images = [ids[i] for i in chosen]
-        rows = [pack([c.messages for c in pool.draw(i, rng)], self._tokenizer) for i in images]
-        views = [rng.choice(self._features.views[i]) for i in images]
-        fake = torch.tensor([float(label.target) if (label := self._refs[i].label) else float("nan") for i in images])
+        draw = np.random.default_rng(rng.getrandbits(32))
+        chosen = draw.choice(len(side.ids), min(size, len(side.ids)), replace=False, p=side.weights)
+        images = [side.ids[i] for i in chosen]
+        rows = [pack([c.messages for c in side.pool.draw(i, rng)], self._tokenizer) for i in images]
+        views = [rng.choice(side.features.views[i]) for i in images]
+        labels = [self._refs[i].label for i in images]
         return collate(
             rows,
-            torch.from_numpy(self._features.grid[views]),
-            torch.from_numpy(self._features.stats[views]),
-            fake,
+            torch.from_numpy(side.features.grid[views]),
+            torch.from_numpy(side.features.stats[views]),
+            torch.tensor([float(label.target) if label else float("nan") for label in labels]),
             self._pad,
         )

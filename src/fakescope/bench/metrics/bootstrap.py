@@ -92,4 +92,6 @@ def _groups(
 
 def _resample(members: list[NDArray[np.int64]], rng: np.random.Generator) -> NDArray[np.int64]:
     drawn = rng.integers(0, len(members), len(members))
+    if all(len(rows) == 1 for rows in members):
+        return np.concatenate(members)[drawn]
     return np.concatenate([members[i] for i in drawn])

@@ -1,0 +1,1 @@
+"""From an image to reasons: findings on the criteria, a description, and measurements of what mattered."""

@@ -1,0 +1,80 @@
+"""The description: reasoning that opens with the verdict, and sentences on its limits and on what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fakescope.images.load import LoadedImage
+from fakescope.models.base import ForensicModel
+from fakescope.prompts.paper import AUTHENTICITY_QUESTION
+from fakescope.prompts.product import (
+    DESCRIBE_PROMPT,
+    LIMITS_PROMPT,
+    NEXT_PROMPT,
+    authenticity_answer,
+    description_prefix,
+)
+from fakescope.records import Evidence, Label, Message, Verdict
+
+OnText = Callable[[str], None]
+
+MAX_DESCRIPTION_TOKENS = 128
+MAX_SENTENCE_TOKENS = 48
+_MOST_LISTED = 3
+
+
+def describe(
+    model: ForensicModel, image: LoadedImage, verdict: Verdict, evidence: Sequence[Evidence], on_text: OnText | None
+) -> str:
+    """The description. It begins with the verdict's label; an abstaining verdict gets both sides instead."""
+    if verdict.label is None:
+        text = both_sides(verdict, evidence)
+        if on_text:
+            on_text(text)
+        return text
+    opening = description_prefix(verdict.label)
+    if on_text:
+        on_text(opening)
+    parts = [opening]
+    conversation = [Message(role="user", content=DESCRIBE_PROMPT), Message(role="assistant", content=opening)]
+    for piece in model.generate(image, conversation, max_tokens=MAX_DESCRIPTION_TOKENS):
+        parts.append(piece)
+        if on_text:
+            on_text(piece)
+    return finish_sentence("".join(parts))
+
+
+def both_sides(verdict: Verdict, evidence: Sequence[Evidence]) -> str:
+    """What speaks for either side when the model abstains, in its own observations, strongest first."""
+
+    def listed(finding: str) -> str:
+        chosen = sorted((e for e in evidence if e.finding == finding), key=lambda e: -(e.p_finding or 0.0))
+        return " ".join(e.observation.rstrip(".") + "." for e in chosen[:_MOST_LISTED])
+
+    text = f"It is inconclusive whether this image is fake or real (probability of fake {verdict.p_fake:.2f})."
+    if abnormal := listed("abnormal"):
+        text += f" What may point to a generator: {abnormal}"
+    if natural := listed("natural"):
+        text += f" What looks natural: {natural}"
+    return text
+
+
+def limits_and_next_steps(model: ForensicModel, image: LoadedImage, verdict: Verdict) -> tuple[str, str]:
+    """The model's own sentences on what speaks against its verdict and on what to check next."""
+    label = verdict.label or (Label.FAKE if verdict.p_fake >= verdict.threshold else Label.REAL)
+    opening = [
+        Message(role="user", content=AUTHENTICITY_QUESTION),
+        Message(role="assistant", content=authenticity_answer(label)),
+    ]
+    conversations = [[*opening, Message(role="user", content=q)] for q in (LIMITS_PROMPT, NEXT_PROMPT)]
+    limits, following = model.generate_batch(image, conversations, max_tokens=MAX_SENTENCE_TOKENS)
+    return finish_sentence(limits), finish_sentence(following)
+
+
+def finish_sentence(text: str) -> str:
+    """Drop a last sentence that the token limit cut off; a text of one cut sentence ends with dots."""
+    text = " ".join(text.split())
+    if not text or text[-1] in ".!?":
+        return text
+    end = max(text.rfind(". "), text.rfind("! "), text.rfind("? "))
+    return text[: end + 1] if end > 0 else text + " ..."

@@ -1,0 +1,85 @@
+"""Findings on the 15 criteria: what the model's logits call each, and what its words observe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fakescope.explain.parse import parse_trace_answer
+from fakescope.images.load import LoadedImage
+from fakescope.models.base import ForensicModel
+from fakescope.prompts.product import TRACE_TAGS, trace_question
+from fakescope.records import Evidence, Finding, Message
+from fakescope.taxonomy import CRITERION_IDS
+
+MAX_OBSERVATION_TOKENS = 48
+_FINDING: dict[str, Finding | None] = {"Abnormal": "abnormal", "Natural": "natural", "Unclear": None}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One criterion as the model's logits have it: its finding, or None when it cannot be judged here."""
+
+    criterion: str
+    finding: Finding | None
+    p_finding: float
+
+
+def judge_criteria(model: ForensicModel, image: LoadedImage) -> list[Judged]:
+    """Ask for every criterion and read the first word of the answer from the logits.
+
+    A criterion is abnormal from the card's threshold on; else it is what the remaining words make likelier.
+    """
+    conversations = [[Message(role="user", content=trace_question(c))] for c in CRITERION_IDS]
+    chances = _softmax(model.choice_logits(image, conversations, TRACE_TAGS))
+    thresholds = model.card.finding_thresholds
+    return [_pick(c, row, thresholds.get(c, 0.5)) for c, row in zip(CRITERION_IDS, chances, strict=True)]
+
+
+def _pick(criterion: str, chances: NDArray[np.float64], threshold: float) -> Judged:
+    abnormal = TRACE_TAGS.index("Abnormal")
+    if chances[abnormal] >= threshold:
+        chosen = abnormal
+    else:
+        chosen = int(np.where(np.arange(len(chances)) == abnormal, -1.0, chances).argmax())
+    return Judged(criterion, _FINDING[TRACE_TAGS[chosen]], float(chances[chosen]))
+
+
+def observe(model: ForensicModel, image: LoadedImage, judged: Sequence[Judged]) -> list[Evidence]:
+    """What the model says it sees for each criterion that can be judged. An empty answer is no evidence."""
+    wanted = [j for j in judged if j.finding is not None]
+    conversations = [
+        [
+            Message(role="user", content=trace_question(j.criterion)),
+            Message(role="assistant", content=f"{(j.finding or '').capitalize()}."),
+        ]
+        for j in wanted
+    ]
+    answers = model.generate_batch(image, conversations, max_tokens=MAX_OBSERVATION_TOKENS)
+    found = [_evidence(j, answer) for j, answer in zip(wanted, answers, strict=True)]
+    return [e for e in found if e is not None]
+
+
+def _evidence(judged: Judged, answer: str) -> Evidence | None:
+    assert judged.finding is not None
+    read = parse_trace_answer(f"{judged.finding.capitalize()}. {answer}")
+    if not read.observation:
+        return None
+    return Evidence(
+        criterion=judged.criterion,
+        finding=judged.finding,
+        observation=read.observation,
+        region=read.region,
+        region_from="model" if read.region else None,
+        p_finding=judged.p_finding,
+        sentence=answer,
+    )
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    shifted = np.exp((logits - logits.max(axis=-1, keepdims=True)).astype(np.float64))
+    result: NDArray[np.float64] = shifted / shifted.sum(axis=-1, keepdims=True)
+    return result

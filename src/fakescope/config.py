@@ -36,7 +36,9 @@ def parse_config(values: Any, kind: type[T], where: str = "configuration") -> T:
     faults: list[str] = []
     result = _build(values, kind, "", faults)
     if faults:
-        raise ConfigError(f"{where} has {len(faults)} fault(s): " + "; ".join(faults), "mend the file and try again")
+        raise ConfigError(
+            f"{where} has {len(faults)} fault(s): " + "; ".join(faults), "mend the file and try again"
+        )
     return result  # type: ignore[no-any-return]
 
 

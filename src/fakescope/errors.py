@@ -62,4 +62,6 @@ class MissingExtraError(FakescopeError):
     code = "missing_extra"
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs packages that are not installed", f"pip install 'fakescope[{extra}]'")
+        super().__init__(
+            f"{feature} needs packages that are not installed", f"pip install 'fakescope[{extra}]'"
+        )

@@ -31,7 +31,9 @@ class Label(StrEnum):
 def _check_region(region: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     x0, y0, x1, y1 = region
     if not (0.0 <= x0 < x1 <= 1.0 and 0.0 <= y0 < y1 <= 1.0):
-        raise ValueError(f"region {region} is not (x0, y0, x1, y1) with 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1")
+        raise ValueError(
+            f"region {region} is not (x0, y0, x1, y1) with 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1"
+        )
     return region
 
 
@@ -88,9 +90,12 @@ class Evidence(Record):
     observation: str
     region: Region | None = None
     region_from: Literal["model", "occlusion"] | None = Field(
-        default=None, description="who names the region: the model's words, or a measurement of p_fake with it hidden"
+        default=None,
+        description="who names the region: the model's words, or a measurement of p_fake with it hidden",
     )
-    p_finding: float | None = Field(default=None, ge=0.0, le=1.0, description="the model's probability of the finding")
+    p_finding: float | None = Field(
+        default=None, ge=0.0, le=1.0, description="the model's probability of the finding"
+    )
     llr_drop: float | None = Field(
         default=None,
         description="measured: by how many nats the llr falls when the region is hidden; above 0, it spoke for fake",
@@ -112,10 +117,14 @@ class Credentials(Record):
 
     facts: tuple[CredentialFact, ...] = ()
     c2pa_state: Literal["valid", "trusted", "invalid", "absent", "unreadable"] = "absent"
-    generator: str | None = Field(default=None, description="the generator that the file names, if it names one")
+    generator: str | None = Field(
+        default=None, description="the generator that the file names, if it names one"
+    )
     camera: str | None = None
     software: str | None = None
-    says: Label | None = Field(default=None, description="what the file itself claims: fake when it names a generator")
+    says: Label | None = Field(
+        default=None, description="what the file itself claims: fake when it names a generator"
+    )
     notes: tuple[str, ...] = ()
 
 
@@ -135,7 +144,9 @@ class Examination(Record):
     limits: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
     credentials: Credentials = Credentials()
-    conflict: str | None = Field(default=None, description="where verdict and credentials disagree, said in words")
+    conflict: str | None = Field(
+        default=None, description="where verdict and credentials disagree, said in words"
+    )
     model: str
     model_revision: str
     prompt_hash: str

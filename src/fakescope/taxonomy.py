@@ -30,23 +30,66 @@ def _criterion(id: str, name: str, definition: str) -> Criterion:
 
 
 CRITERIA: tuple[Criterion, ...] = (
-    _criterion("texture", "texture", "Surface detail of skin, hair, cloth, foliage, walls: too smooth, waxy, "
-               "repeated, or melting into its neighbour."),
-    _criterion("edge", "edges", "Outlines between objects: fused, haloed, broken off, or drawn where none should be."),
-    _criterion("clarity", "clarity", "Sharpness and focus: blur that no lens explains, or sharpness at all distances."),
-    _criterion("distortion", "distortion", "Warped, bent or garbled parts, above all faces, letters and straight lines."),
-    _criterion("tone", "overall tone", "Hue, saturation and grading of the whole: an unnatural cast or a uniform gloss."),
-    _criterion("light", "light and shadow", "Direction, softness and agreement of light, shadows and highlights."),
-    _criterion("shape", "shape", "Form of objects and their parts: impossible, inconsistent or meaningless forms."),
-    _criterion("deficiency", "content deficiency", "Parts that are missing, cut off, doubled, floating, or without "
-               "a function."),
+    _criterion(
+        "texture",
+        "texture",
+        "Surface detail of skin, hair, cloth, foliage, walls: too smooth, waxy, "
+        "repeated, or melting into its neighbour.",
+    ),
+    _criterion(
+        "edge", "edges", "Outlines between objects: fused, haloed, broken off, or drawn where none should be."
+    ),
+    _criterion(
+        "clarity",
+        "clarity",
+        "Sharpness and focus: blur that no lens explains, or sharpness at all distances.",
+    ),
+    _criterion(
+        "distortion",
+        "distortion",
+        "Warped, bent or garbled parts, above all faces, letters and straight lines.",
+    ),
+    _criterion(
+        "tone",
+        "overall tone",
+        "Hue, saturation and grading of the whole: an unnatural cast or a uniform gloss.",
+    ),
+    _criterion(
+        "light", "light and shadow", "Direction, softness and agreement of light, shadows and highlights."
+    ),
+    _criterion(
+        "shape", "shape", "Form of objects and their parts: impossible, inconsistent or meaningless forms."
+    ),
+    _criterion(
+        "deficiency",
+        "content deficiency",
+        "Parts that are missing, cut off, doubled, floating, or without a function.",
+    ),
     _criterion("symmetry", "symmetry", "Pairs and patterns that should match and do not, or match too well."),
-    _criterion("reflection", "reflections", "Mirror images in glass, water, metal and eyes: absent, wrong or too perfect."),
-    _criterion("layout", "layout", "Arrangement and proportion of things in the frame: crowded, staged or illogical."),
-    _criterion("perspective", "perspective", "Depth, scale, vanishing lines and support of objects in space."),
-    _criterion("theme", "theme", "Whether the subject and its setting make sense together and in their time and place."),
-    _criterion("irreality", "unrealistic aspects", "What cannot exist or happen in the world the image claims to show."),
-    _criterion("anatomy", "anatomy", "Bodies of people and animals: hands, fingers, teeth, eyes, limbs, joints."),
+    _criterion(
+        "reflection",
+        "reflections",
+        "Mirror images in glass, water, metal and eyes: absent, wrong or too perfect.",
+    ),
+    _criterion(
+        "layout", "layout", "Arrangement and proportion of things in the frame: crowded, staged or illogical."
+    ),
+    _criterion(
+        "perspective", "perspective", "Depth, scale, vanishing lines and support of objects in space."
+    ),
+    _criterion(
+        "theme",
+        "theme",
+        "Whether the subject and its setting make sense together and in their time and place.",
+    ),
+    _criterion(
+        "irreality",
+        "unrealistic aspects",
+        "What cannot exist or happen in the world the image claims to show.",
+    ),
+    _criterion(
+        "anatomy", "anatomy", "Bodies of people and animals: hands, fingers, teeth, eyes, limbs, joints."
+    ),
 )
 
 CRITERION_IDS: tuple[str, ...] = tuple(c.id for c in CRITERIA)

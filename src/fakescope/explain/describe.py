@@ -24,7 +24,11 @@ _MOST_LISTED = 3
 
 
 def describe(
-    model: ForensicModel, image: LoadedImage, verdict: Verdict, evidence: Sequence[Evidence], on_text: OnText | None
+    model: ForensicModel,
+    image: LoadedImage,
+    verdict: Verdict,
+    evidence: Sequence[Evidence],
+    on_text: OnText | None,
 ) -> str:
     """The description. It begins with the verdict's label; an abstaining verdict gets both sides instead."""
     if verdict.label is None:
@@ -51,7 +55,9 @@ def both_sides(verdict: Verdict, evidence: Sequence[Evidence]) -> str:
         chosen = sorted((e for e in evidence if e.finding == finding), key=lambda e: -(e.p_finding or 0.0))
         return " ".join(e.observation.rstrip(".") + "." for e in chosen[:_MOST_LISTED])
 
-    text = f"It is inconclusive whether this image is fake or real (probability of fake {verdict.p_fake:.2f})."
+    text = (
+        f"It is inconclusive whether this image is fake or real (probability of fake {verdict.p_fake:.2f})."
+    )
     if abnormal := listed("abnormal"):
         text += f" What may point to a generator: {abnormal}"
     if natural := listed("natural"):

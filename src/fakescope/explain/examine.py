@@ -82,9 +82,15 @@ def find_conflict(verdict: Verdict, credentials: Credentials) -> str | None:
     """In words, where the model's verdict and the file's own claims disagree; None where they do not."""
     if credentials.says is None or verdict.label is credentials.says:
         return None
-    claim = f"names a generator ({credentials.generator})" if credentials.generator else f"says it is {credentials.says}"
+    claim = (
+        f"names a generator ({credentials.generator})"
+        if credentials.generator
+        else f"says it is {credentials.says}"
+    )
     if verdict.label is None:
-        return f"The file {claim}, while the model's verdict is inconclusive. What the file says can be forged."
+        return (
+            f"The file {claim}, while the model's verdict is inconclusive. What the file says can be forged."
+        )
     return (
         f"The file {claim}, while the model holds the image to be {verdict.label.value} "
         f"(probability of fake {verdict.p_fake:.2f}). Either can be wrong: metadata can be forged or copied, and "

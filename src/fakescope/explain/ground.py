@@ -29,7 +29,12 @@ _LEAST_DROP_NATS = 0.25
 def hide(pixels: Image.Image, region: Region) -> Image.Image:
     """The image with a region blurred beyond recognition, its colours kept so that no hard edge is added."""
     width, height = pixels.size
-    box = (round(region[0] * width), round(region[1] * height), round(region[2] * width), round(region[3] * height))
+    box = (
+        round(region[0] * width),
+        round(region[1] * height),
+        round(region[2] * width),
+        round(region[3] * height),
+    )
     if box[2] - box[0] < 1 or box[3] - box[1] < 1:
         return pixels
     hidden = pixels.copy()

@@ -26,6 +26,7 @@ class Judged:
     criterion: str
     finding: Finding | None
     p_finding: float
+    p_abnormal: float
 
 
 def judge_criteria(model: ForensicModel, image: LoadedImage) -> list[Judged]:
@@ -45,7 +46,7 @@ def _pick(criterion: str, chances: NDArray[np.float64], threshold: float) -> Jud
         chosen = abnormal
     else:
         chosen = int(np.where(np.arange(len(chances)) == abnormal, -1.0, chances).argmax())
-    return Judged(criterion, _FINDING[TRACE_TAGS[chosen]], float(chances[chosen]))
+    return Judged(criterion, _FINDING[TRACE_TAGS[chosen]], float(chances[chosen]), float(chances[abnormal]))
 
 
 def observe(model: ForensicModel, image: LoadedImage, judged: Sequence[Judged]) -> list[Evidence]:

@@ -86,12 +86,17 @@ class ForensicModel(Protocol):
         ...
 
     def answer_logits_batch(
-        self, images: Sequence[LoadedImage], question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
+        self,
+        images: Sequence[LoadedImage],
+        question: str = AUTHENTICITY_QUESTION,
+        prefix: str = ANSWER_PREFIX,
     ) -> list[Logits]:
         """`answer_logits` for many images; the same values, faster where the backend gains from it."""
         ...
 
-    def generate(self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160) -> Iterator[str]:
+    def generate(
+        self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160
+    ) -> Iterator[str]:
         """Stream the answer to the last message, greedily. A trailing assistant message is continued."""
         ...
 
@@ -102,7 +107,10 @@ class ForensicModel(Protocol):
         ...
 
     def answer_logits_pixels(
-        self, pictures: Sequence[Image.Image], question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
+        self,
+        pictures: Sequence[Image.Image],
+        question: str = AUTHENTICITY_QUESTION,
+        prefix: str = ANSWER_PREFIX,
     ) -> list[Logits]:
         """`answer_logits` for bare RGB pictures, as when a part of an image is hidden to measure what it does."""
         ...

@@ -70,7 +70,7 @@ class NanoModel:
             self._abstractor = _session(folder / "abstractor.onnx", 1)
             self._decoder = _session(folder / "decoder.onnx", self._threads)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime and tokenizers raise bare classes of their own
+        except Exception as error:
             raise ModelError(f"fakescope-nano cannot be loaded: {error}", "reinstall fakescope") from error
         self._ids: dict[str, int] = {t: self._tokenizer.token_to_id(t) or 0 for t in (PAD, IMAGE_PREFIX, END)}
         past = next(i for i in self._decoder.get_inputs() if i.name == "past")
@@ -92,18 +92,26 @@ class NanoModel:
         return Logits(self._next_logits(image, [self.answer_slot_ids(question, prefix)])[0])
 
     def answer_logits_batch(
-        self, images: Sequence[LoadedImage], question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
+        self,
+        images: Sequence[LoadedImage],
+        question: str = AUTHENTICITY_QUESTION,
+        prefix: str = ANSWER_PREFIX,
     ) -> list[Logits]:
         if not images:
             return []
         return self.answer_logits_pixels([image.pixels for image in images], question, prefix)
 
     def answer_logits_pixels(
-        self, pictures: Sequence[Image.Image], question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
+        self,
+        pictures: Sequence[Image.Image],
+        question: str = AUTHENTICITY_QUESTION,
+        prefix: str = ANSWER_PREFIX,
     ) -> list[Logits]:
         return [Logits(row) for row in self._first_answers(self._see(pictures), question, prefix)]
 
-    def generate(self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160) -> Iterator[str]:
+    def generate(
+        self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160
+    ) -> Iterator[str]:
         ids: list[int] = []
         said = ""
         for (token,) in self._decode(image, [self.read(messages)], max_tokens):
@@ -143,7 +151,9 @@ class NanoModel:
         """The token that ends a turn."""
         return self._ids[END]
 
-    def answer_slot_ids(self, question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX) -> list[int]:
+    def answer_slot_ids(
+        self, question: str = AUTHENTICITY_QUESTION, prefix: str = ANSWER_PREFIX
+    ) -> list[int]:
         """Token ids of a question and the beginning of its answer: the next one is the `<auth_token>`."""
         return self.read([Message(role="user", content=question), Message(role="assistant", content=prefix)])
 
@@ -158,7 +168,9 @@ class NanoModel:
         """Token ids of a conversation. Control tokens in what users write are read as plain text."""
         kept = list(messages)
         while True:
-            ids = [i for text, _ in render_conversation([_disarmed(m) for m in kept]) for i in self._encode(text)]
+            ids = [
+                i for text, _ in render_conversation([_disarmed(m) for m in kept]) for i in self._encode(text)
+            ]
             if len(ids) <= MAX_QUESTION_TOKENS or len(kept) <= 1:
                 return ids[-MAX_QUESTION_TOKENS:]
             kept = kept[2:] if len(kept) > 2 else kept[-1:]
@@ -205,7 +217,12 @@ class NanoModel:
     # -- the decoder ------------------------------------------------------------------------------------------
 
     def _run(
-        self, ids: Int, visual: Float, past: Float, pads: NDArray[np.int64] | None = None, image_length: int = 0
+        self,
+        ids: Int,
+        visual: Float,
+        past: Float,
+        pads: NDArray[np.int64] | None = None,
+        image_length: int = 0,
     ) -> tuple[Float, Float]:
         """One call of the decoder: next-token logits [B, vocabulary] and the grown cache.
 

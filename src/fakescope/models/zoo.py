@@ -52,7 +52,9 @@ def _folder(name: str) -> Path:
         return _FOLDERS[name]
     if (Path(name) / "card.json").is_file():
         return Path(name)
-    raise ModelError(f"there is no model named {name!r}", f"known are: {', '.join(_FOLDERS)}; or give a model folder")
+    raise ModelError(
+        f"there is no model named {name!r}", f"known are: {', '.join(_FOLDERS)}; or give a model folder"
+    )
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -74,4 +76,6 @@ def read_card(folder: Path) -> ModelCard:
             }
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"the model card in {folder} cannot be read: {error}", "reinstall fakescope") from error
+        raise ModelError(
+            f"the model card in {folder} cannot be read: {error}", "reinstall fakescope"
+        ) from error

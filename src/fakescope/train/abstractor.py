@@ -35,6 +35,9 @@ class AbstractorConfig:
 class Abstractor(nn.Module):
     """grid [B, 49, 768], stats [B, 12, 384] -> visual tokens [B, tokens, width] and the auxiliary logit [B]."""
 
+    stats_mean: Tensor
+    stats_scale: Tensor
+
     def __init__(self, config: AbstractorConfig) -> None:
         super().__init__()
         self.config = config
@@ -43,7 +46,10 @@ class Abstractor(nn.Module):
         self.register_buffer("stats_mean", torch.zeros(stats_width))
         self.register_buffer("stats_scale", torch.ones(stats_width))
         self.forensic = nn.Sequential(
-            nn.Dropout(config.dropout), nn.Linear(stats_width, config.hidden), nn.GELU(), nn.Dropout(config.dropout)
+            nn.Dropout(config.dropout),
+            nn.Linear(stats_width, config.hidden),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
         )
         self.head = nn.Linear(config.hidden, 1)
         self.to_tokens = nn.Linear(config.hidden, config.forensic_tokens * config.width)

@@ -14,7 +14,9 @@ from torch import nn
 from fakescope.errors import DataError
 
 
-def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None, state: dict[str, Any]) -> None:
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None, state: dict[str, Any]
+) -> None:
     """Write model, optimizer and `state` (JSON) to `folder`, replacing what was there."""
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -27,7 +29,9 @@ def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
     fresh.rename(folder)
 
 
-def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> dict[str, Any]:
+def load_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None = None
+) -> dict[str, Any]:
     """Load what `save_checkpoint` wrote into `model` and `optimizer`; returns the state.
 
     Raises:
@@ -44,7 +48,11 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
 
 def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     state = optimizer.state_dict()["state"]
-    return {f"{i}.{k}": v if torch.is_tensor(v) else torch.tensor(v) for i, s in state.items() for k, v in s.items()}
+    return {
+        f"{i}.{k}": v if torch.is_tensor(v) else torch.tensor(v)
+        for i, s in state.items()
+        for k, v in s.items()
+    }
 
 
 def _restore(optimizer: torch.optim.Optimizer, flat: dict[str, torch.Tensor]) -> None:

@@ -57,6 +57,8 @@ class Encoder(nn.Module):
     stats [B, 12, 384] (class token, mean and deviation over patches, of blocks 6 to 9).
     """
 
+    position: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         side = VIEW_PX // PATCH_PX
@@ -133,7 +135,9 @@ def _embedding_state(named: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _block_state(weights: _Weights, index: int) -> dict[str, Tensor]:
     name, node = f"backbone.encoder.layer.{index}.", f"/backbone/encoder/layer.{index}/"
-    attention = [("attention/attention/" + part, "attention.attention." + part) for part in ("query", "key", "value")]
+    attention = [
+        ("attention/attention/" + part, "attention.attention." + part) for part in ("query", "key", "value")
+    ]
     state = {
         "qkv.weight": torch.cat([weights.linear(node + n) for n, _ in attention]),
         "qkv.bias": torch.cat([weights.named[f"{name}{p}.bias"] for _, p in attention]),
@@ -161,11 +165,20 @@ def export_encoder(encoder: Encoder, path: Path) -> None:
     full = path.with_suffix(".fp32.onnx")
     example = torch.zeros(1, 3, VIEW_PX, VIEW_PX)
     torch.onnx.export(
-        encoder, (example,), str(full), input_names=["pixels"], output_names=["grid", "stats"],
-        opset_version=18, dynamo=False,
+        encoder,
+        (example,),
+        str(full),
+        input_names=["pixels"],
+        output_names=["grid", "stats"],
+        opset_version=18,
+        dynamo=False,
     )
     quantize_dynamic(
-        str(full), str(path), weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"],
-        per_channel=True, reduce_range=True,
+        str(full),
+        str(path),
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=["MatMul"],
+        per_channel=True,
+        reduce_range=True,
     )
     full.unlink()

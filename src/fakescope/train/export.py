@@ -49,7 +49,9 @@ class _DecoderGraph(nn.Module):
         super().__init__()
         self.decoder = decoder
 
-    def forward(self, ids: Tensor, visual: Tensor, positions: Tensor, mask: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, ids: Tensor, visual: Tensor, positions: Tensor, mask: Tensor, past: Tensor
+    ) -> tuple[Tensor, Tensor]:
         vocab = self.decoder.config.vocab_size
         is_text = (ids < vocab)[..., None]
         text = self.decoder.embedding(ids.clamp(max=vocab - 1))
@@ -68,12 +70,19 @@ def export_nano(nano: Nano, folder: Path) -> None:
     grid = torch.zeros(1, GRID * GRID, len(GRID_TAPS) * WIDTH)
     stats = torch.zeros(1, 3 * len(TAPS), WIDTH)
     _export(
-        _AbstractorGraph(nano.abstractor), (grid, stats), folder / "abstractor.onnx",
-        ["grid", "stats"], ["visual"], {"grid": {0: "batch"}, "stats": {0: "batch"}, "visual": {0: "batch"}},
+        _AbstractorGraph(nano.abstractor),
+        (grid, stats),
+        folder / "abstractor.onnx",
+        ["grid", "stats"],
+        ["visual"],
+        {"grid": {0: "batch"}, "stats": {0: "batch"}, "visual": {0: "batch"}},
     )
     _export(
-        _DecoderGraph(nano.decoder), _decoder_example(nano), folder / "decoder.onnx",
-        ["ids", "visual", "positions", "mask", "past"], ["logits", "present"],
+        _DecoderGraph(nano.decoder),
+        _decoder_example(nano),
+        folder / "decoder.onnx",
+        ["ids", "visual", "positions", "mask", "past"],
+        ["logits", "present"],
         {
             "ids": {0: "batch", 1: "length"},
             "visual": {0: "batch", 1: "seen"},
@@ -98,13 +107,24 @@ def _decoder_example(nano: Nano) -> tuple[Tensor, ...]:
 
 
 def _export(
-    module: nn.Module, example: tuple[Tensor, ...], path: Path, inputs: Sequence[str], outputs: Sequence[str],
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    path: Path,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
     axes: dict[str, dict[int, str]],
 ) -> None:
     with torch.no_grad():
         torch.onnx.export(
-            module.eval(), example, str(path), input_names=list(inputs), output_names=list(outputs),
-            dynamic_axes=axes, opset_version=OPSET, dynamo=False, do_constant_folding=False,
+            module.eval(),
+            example,
+            str(path),
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+            do_constant_folding=False,
         )
     graph = onnx.load(str(path))
     _store_int8(graph)
@@ -129,7 +149,9 @@ def _store_int8(model: onnx.ModelProto) -> None:
 
 def _is_large(tensor: TensorProto) -> bool:
     size = int(np.prod(tensor.dims)) if tensor.dims else 0
-    return bool(tensor.data_type == TensorProto.FLOAT and len(tensor.dims) >= 2 and size >= _SMALLEST_QUANTISED)
+    return bool(
+        tensor.data_type == TensorProto.FLOAT and len(tensor.dims) >= 2 and size >= _SMALLEST_QUANTISED
+    )
 
 
 def quantise_rows(values: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -80,8 +80,13 @@ def _read_keys(shard: Path) -> list[ViewKey]:
 
 
 def encode_views(
-    images: Sequence[tuple[ImageRef, ViewKey]], encoder: Path, store: FeatureStore, *, threads: int = 2,
-    shard_size: int = 512, seed: int = 0,
+    images: Sequence[tuple[ImageRef, ViewKey]],
+    encoder: Path,
+    store: FeatureStore,
+    *,
+    threads: int = 2,
+    shard_size: int = 512,
+    seed: int = 0,
 ) -> int:
     """Compute the views that the store lacks. Returns how many images could not be read (they are skipped)."""
     have = set(store.keys())
@@ -91,7 +96,9 @@ def encode_views(
     session = ort.InferenceSession(str(encoder), options, providers=["CPUExecutionProvider"])
     failed = 0
 
-    def one(item: tuple[ImageRef, ViewKey]) -> tuple[ViewKey, NDArray[np.float16], NDArray[np.float16]] | None:
+    def one(
+        item: tuple[ImageRef, ViewKey],
+    ) -> tuple[ViewKey, NDArray[np.float16], NDArray[np.float16]] | None:
         ref, key = item
         try:
             pixels = load_image(ref.path).pixels
@@ -107,11 +114,15 @@ def encode_views(
             done = [r for r in pool.map(one, wanted[start : start + shard_size]) if r is not None]
             failed += len(wanted[start : start + shard_size]) - len(done)
             if done:
-                store.write([d[0] for d in done], np.stack([d[1] for d in done]), np.stack([d[2] for d in done]))
+                store.write(
+                    [d[0] for d in done], np.stack([d[1] for d in done]), np.stack([d[2] for d in done])
+                )
     return failed
 
 
-def plan_views(refs: Sequence[ImageRef], kinds: Sequence[tuple[str, int]]) -> Iterator[tuple[ImageRef, ViewKey]]:
+def plan_views(
+    refs: Sequence[ImageRef], kinds: Sequence[tuple[str, int]]
+) -> Iterator[tuple[ImageRef, ViewKey]]:
     """Every image in every kind of view, kind by kind: an unfinished run has seen all images first."""
     for kind, index in kinds:
         for ref in refs:

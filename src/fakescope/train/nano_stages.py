@@ -54,8 +54,17 @@ class StageConfig:
     save_every: int = 50
 
 
-def warm_up_head(nano: Nano, stats: Tensor, fake: Tensor, weights: Tensor, *, steps: int, rate: float = 3e-4,
-                 batch: int = 256, seed: int = 0) -> float:
+def warm_up_head(
+    nano: Nano,
+    stats: Tensor,
+    fake: Tensor,
+    weights: Tensor,
+    *,
+    steps: int,
+    rate: float = 3e-4,
+    batch: int = 256,
+    seed: int = 0,
+) -> float:
     """Train the forensic branch and its auxiliary head on cached statistics; returns the last loss (nats).
 
     Args:
@@ -77,14 +86,18 @@ def warm_up_head(nano: Nano, stats: Tensor, fake: Tensor, weights: Tensor, *, st
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return float(loss)
+    return float(loss.detach())
 
 
-def run_stage(nano: Nano, config: StageConfig, batches: BatchMaker, folder: Path, report: Report = print) -> None:
+def run_stage(
+    nano: Nano, config: StageConfig, batches: BatchMaker, folder: Path, report: Report = print
+) -> None:
     """Train one stage, resuming from `folder / config.name` if a checkpoint is there."""
     nano.decoder.requires_grad_(not config.freeze_decoder)
     groups = [{"params": list(nano.abstractor.parameters())}, {"params": list(nano.decoder.parameters())}]
-    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(
+        groups, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
+    )
     checkpoint = folder / config.name
     first = 0
     if (checkpoint / "state.json").is_file():
@@ -101,8 +114,10 @@ def run_stage(nano: Nano, config: StageConfig, batches: BatchMaker, folder: Path
         seconds = time.monotonic() - started
         curve.add(step, kind, losses, batch.ids.numel() / seconds)
         if (step + 1) % 10 == 0:
-            report(f"{config.name} {step + 1}/{config.steps} {kind} text {losses.text:.3f} head {losses.head:.3f}"
-                   f" {batch.ids.numel() / seconds:.0f} tokens/s")
+            report(
+                f"{config.name} {step + 1}/{config.steps} {kind} text {losses.text:.3f} head {losses.head:.3f}"
+                f" {batch.ids.numel() / seconds:.0f} tokens/s"
+            )
         if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
             save_checkpoint(checkpoint, nano, optimizer, {"step": step + 1, "stage": config.name})
 
@@ -146,6 +161,4 @@ class _Curve:
 
     def add(self, step: int, kind: str, losses: Losses, rate: float) -> None:
         with self._path.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow(
-                [step, kind, f"{losses.text:.4f}", f"{losses.head:.4f}", f"{rate:.0f}"]
-            )
+            csv.writer(file).writerow([step, kind, f"{losses.text:.4f}", f"{losses.head:.4f}", f"{rate:.0f}"])

@@ -115,7 +115,9 @@ def _with_ancestors(token: str, parents: dict[str, tuple[str, str]]) -> set[str]
     return found
 
 
-def cut_decoder(source: Source, tokenizer: Tokenizer, config: DecoderConfig, layers: Sequence[int]) -> Decoder:
+def cut_decoder(
+    source: Source, tokenizer: Tokenizer, config: DecoderConfig, layers: Sequence[int]
+) -> Decoder:
     """A `Decoder` with SmolLM2's embedding rows and the chosen layers, ready to be trained further."""
     decoder = Decoder(config)
     state = {"norm.weight": source.tensors["output_norm.weight"]}
@@ -130,14 +132,19 @@ def _cut_embedding(source: Source, tokenizer: Tokenizer) -> Tensor:
     """One row per token: SmolLM2's own where it has the token, else a start near related ones."""
     table = source.tensors["token_embd.weight"]
     old = {token: i for i, token in enumerate(source.tokens)}
-    related = {END: "<|im_end|>", USER_TURN: "<|im_start|>", BOT_TURN: "<|im_start|>", IMAGE_PREFIX: "<|endoftext|>"}
+    related = {
+        END: "<|im_end|>",
+        USER_TURN: "<|im_start|>",
+        BOT_TURN: "<|im_start|>",
+        IMAGE_PREFIX: "<|endoftext|>",
+    }
     related |= {t: str(min(9, place * 10 // len(LOCATIONS))) for place, t in enumerate(LOCATIONS)}
     related |= {word: "\u0120" + word.strip().lower()[:2] for word in ANSWER_WORDS}
     generator = torch.Generator().manual_seed(0)
     jitter = 0.3 * table.std(0)
     rows = []
     for index in range(tokenizer.get_vocab_size()):
-        token = tokenizer.id_to_token(index)
+        token = tokenizer.id_to_token(index) or ""
         if token in old and token not in related:
             rows.append(table[old[token]])
         else:
@@ -147,7 +154,9 @@ def _cut_embedding(source: Source, tokenizer: Tokenizer) -> Tensor:
 
 
 def _layer_state(source: Source, index: int, config: DecoderConfig) -> dict[str, Tensor]:
-    t = {k.removeprefix(f"blk.{index}."): v for k, v in source.tensors.items() if k.startswith(f"blk.{index}.")}
+    t = {
+        k.removeprefix(f"blk.{index}."): v for k, v in source.tensors.items() if k.startswith(f"blk.{index}.")
+    }
     return {
         "attention_norm.weight": t["attn_norm.weight"],
         "q.weight": _unpermute(t["attn_q.weight"], config.heads),

@@ -1,0 +1,141 @@
+"""From a trained nano to a folder that ships: ONNX files, calibration, thresholds, card.
+
+Everything here is chosen on dev: images of the training sources kept out by hash, and whole sources and generators
+kept out of training (`held_out_sources`), weighing half each, because a calibration fitted on known generators
+alone is too sure of itself on unknown ones. The test split is not touched.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fakescope.bench.data import Sample, load_references, load_samples
+from fakescope.bench.metrics import micro_f1
+from fakescope.explain.traces import Judged, judge_criteria
+from fakescope.images.load import load_image
+from fakescope.models.base import Band, Calibration, ModelCard
+from fakescope.models.nano import NanoModel
+from fakescope.records import Label
+from fakescope.taxonomy import CRITERION_IDS
+from fakescope.train.export import export_nano
+from fakescope.train.nano_model import Nano
+from fakescope.train.parity import compare
+from fakescope.verdict.abstain import choose_band
+from fakescope.verdict.calibrate import apply_calibration, fit_calibration
+from fakescope.verdict.labels import candidate_sets
+from fakescope.verdict.soft_score import sigmoid, soft_score_logits
+
+NAME = "fakescope-nano"
+LIMITS = (
+    "A probability from a small model, not proof; on generators it never saw it errs more often than on known ones.",
+    "Local edits of real photographs, text-rich images and very small images are blind spots.",
+)
+_PARITY_IMAGES = 8
+_MOST_ABSTAINED = 0.18
+
+
+@dataclass(frozen=True)
+class DevScores:
+    """Raw llr [n] in nats and target [n] (1 fake) of dev images."""
+
+    llr: NDArray[np.float64]
+    target: NDArray[np.float64]
+
+
+def release(
+    nano: Nano, work: Path, folder: Path, data: Path, extra: Sequence[Path], held_out: Sequence[str]
+) -> None:
+    """Export, calibrate and write `folder`.
+
+    Args:
+        nano: The trained model.
+        work: Holds encoder.onnx and tokenizer.json.
+        folder: Where the release is written.
+        data: Folder of the seed; its dev split is used.
+        extra: Folders whose images of `held_out` sources are used as unseen dev images.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    export_nano(nano, folder)
+    for name in ("encoder.onnx", "tokenizer.json"):
+        shutil.copyfile(work / name, folder / name)
+    card = ModelCard(
+        name=NAME,
+        revision=datetime.now(UTC).strftime("%Y%m%d"),
+        licence="Apache-2.0",
+        fake_words=("fake",),
+        real_words=("real",),
+        limits=LIMITS,
+        summary="Embedded 31M-parameter forensic LMM: DINOv2-S/14 (9 blocks), abstractor, 5-layer decoder.",
+    )
+    _write_card(folder, card)
+    model = NanoModel(folder)
+    seen = load_samples(data, ["dev"])
+    unseen = [s for path in extra for s in load_samples(path) if s.source in held_out]
+    parity = compare(nano, model, [load_image(s.path) for s in seen[:_PARITY_IMAGES]])
+    card, fit = _calibrate(card, model, seen, unseen)
+    card = replace(card, finding_thresholds=_finding_threshold(model, data, seen))
+    _write_card(folder, card)
+    report = {
+        "parity": parity.as_dict(),
+        "calibration": fit,
+        "dev_images": len(seen),
+        "unseen_images": len(unseen),
+    }
+    (folder / "release.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(report, indent=2))
+
+
+def _write_card(folder: Path, card: ModelCard) -> None:
+    (folder / "card.json").write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
+
+
+def _calibrate(
+    card: ModelCard, model: NanoModel, seen: Sequence[Sample], unseen: Sequence[Sample]
+) -> tuple[ModelCard, dict[str, object]]:
+    """Temperature, bias and inconclusive zone on seen and unseen dev images."""
+    scores = [_score(model, samples) for samples in (seen, unseen) if samples]
+    llr, target = _evenly(scores)
+    fit = fit_calibration(llr, target, name="dev+unseen")
+    p_fake = sigmoid(apply_calibration(llr, fit.calibration))
+    band = choose_band(p_fake, target, max_share=_MOST_ABSTAINED)
+    calibration = Calibration(**{k: getattr(fit.calibration, k) for k in ("id", "temperature", "bias")})
+    fitted = replace(card, calibration=calibration, band=Band(band.low, band.high, band.min_mass))
+    return fitted, {"images": fit.images, "before": fit.before, "after": fit.after}
+
+
+def _score(model: NanoModel, samples: Sequence[Sample]) -> DevScores:
+    sets = candidate_sets(model)
+    answers = model.answer_logits_batch([load_image(s.path) for s in samples])
+    llr = np.array([float(soft_score_logits(a, sets).llr) for a in answers])
+    return DevScores(llr, np.array([float(s.label is Label.FAKE) for s in samples]))
+
+
+def _evenly(scores: Sequence[DevScores]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """All sets together, the smaller ones repeated until each has the weight of the largest."""
+    most = max(len(s.llr) for s in scores)
+    rows = [np.resize(np.arange(len(s.llr)), most) for s in scores]
+    llr = np.concatenate([s.llr[r] for s, r in zip(scores, rows, strict=True)])
+    target = np.concatenate([s.target[r] for s, r in zip(scores, rows, strict=True)])
+    return llr, target
+
+
+def _finding_threshold(model: NanoModel, data: Path, samples: Sequence[Sample]) -> dict[str, float]:
+    """One threshold for all criteria: the best micro-F1 on the annotated fakes of dev."""
+    references = load_references(data)
+    fakes = [s for s in samples if s.label is Label.FAKE and s.id in references]
+    chances = [judge_criteria(model, load_image(s.path)) for s in fakes]
+    truth = [references[s.id].abnormal for s in fakes]
+    best = max(np.arange(0.1, 0.9, 0.02), key=lambda t: micro_f1([_marked(c, t) for c in chances], truth))
+    return dict.fromkeys(CRITERION_IDS, round(float(best), 2))
+
+
+def _marked(chances: Sequence[Judged], threshold: float) -> set[str]:
+    return {j.criterion for j in chances if j.p_abnormal >= threshold}

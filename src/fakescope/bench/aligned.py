@@ -32,7 +32,7 @@ class Aligned:
 
 def drawn_quality(image_id: str, seed: int = 0) -> int:
     """The JPEG quality of one image."""
-    return random.Random(f"{seed}:{image_id}").randint(*QUALITIES)  # noqa: S311 - not for secrets
+    return random.Random(f"{seed}:{image_id}").randint(*QUALITIES)
 
 
 def align(path: Path, image_id: str, *, seed: int = 0, side_px: int = SIDE_PX) -> Aligned:

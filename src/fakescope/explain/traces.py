@@ -12,10 +12,11 @@ from fakescope.explain.parse import parse_trace_answer
 from fakescope.images.load import LoadedImage
 from fakescope.models.base import ForensicModel
 from fakescope.prompts.product import TRACE_TAGS, trace_question
-from fakescope.records import Evidence, Finding, Message
+from fakescope.records import Evidence, Finding, Message, Region
 from fakescope.taxonomy import CRITERION_IDS
 
 MAX_OBSERVATION_TOKENS = 48
+_LARGEST_REGION = 0.9  # the whole picture is no place
 _FINDING: dict[str, Finding | None] = {"Abnormal": "abnormal", "Natural": "natural", "Unclear": None}
 
 
@@ -69,15 +70,20 @@ def _evidence(judged: Judged, answer: str) -> Evidence | None:
     read = parse_trace_answer(f"{judged.finding.capitalize()}. {answer}")
     if not read.observation:
         return None
+    region = read.region if read.region and _area(read.region) <= _LARGEST_REGION else None
     return Evidence(
         criterion=judged.criterion,
         finding=judged.finding,
         observation=read.observation,
-        region=read.region,
-        region_from="model" if read.region else None,
+        region=region,
+        region_from="model" if region else None,
         p_finding=judged.p_finding,
         sentence=answer,
     )
+
+
+def _area(region: Region) -> float:
+    return (region[2] - region[0]) * (region[3] - region[1])
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -62,7 +62,7 @@ class ChoiceMaker:
                 said = clean(note.observation) if note else ""
                 if said and record.image.label is not None:
                     self._pool[criterion, record.image.label].append((record.image.id, said))
-        self._rng = random.Random(f"{seed}:choice")  # noqa: S311 - wording, not secrets
+        self._rng = random.Random(f"{seed}:choice")
         self._letters: dict[tuple[Label, bool], Deck] = {}
         self._ranks: dict[int, Deck] = {}
 

@@ -77,7 +77,7 @@ def pick(rng: random.Random, options: Sequence[str]) -> str:
 
 def rng_for(seed: int, *names: str) -> random.Random:
     """A generator that depends on seed and names alone, so that order and neighbours change nothing."""
-    return random.Random(":".join([str(seed), *names]))  # noqa: S311 - wording, not secrets
+    return random.Random(":".join([str(seed), *names]))
 
 
 def ascii_text(text: str) -> str:

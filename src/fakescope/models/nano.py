@@ -25,6 +25,7 @@ from fakescope.errors import ModelError
 from fakescope.images.load import LoadedImage
 from fakescope.images.preprocess import view
 from fakescope.models.base import ANSWER_PREFIX, Logits, ModelCard
+from fakescope.models.decoding import next_token
 from fakescope.models.nano_format import END, IMAGE_PREFIX, PAD, render_conversation
 from fakescope.models.zoo import read_card
 from fakescope.prompts.paper import AUTHENTICITY_QUESTION
@@ -279,14 +280,18 @@ class NanoModel:
         """Greedy decoding, all rows together; yields one token a row until all have ended."""
         logits, cache, pads, image_length = self._start(image, rows)
         visual = np.zeros((len(rows), 1, self._width()), np.float32)
-        ended = np.zeros(len(rows), bool)
+        said: list[list[int]] = [[] for _ in rows]
         for _ in range(max_tokens):
-            tokens = logits.argmax(axis=-1)
-            ended |= tokens == self._ids[END]
-            if ended.all():
+            tokens = [
+                self.end_id if s[-1:] == [self.end_id] else next_token(row, s)
+                for row, s in zip(logits, said, strict=True)
+            ]
+            for token, s in zip(tokens, said, strict=True):
+                s.append(token)
+            if all(token == self.end_id for token in tokens):
                 return
-            yield [int(t) if not e else self._ids[END] for t, e in zip(tokens, ended, strict=True)]
-            logits, cache = self._run(tokens[:, None].astype(np.int64), visual, cache, pads, image_length)
+            yield tokens
+            logits, cache = self._run(np.array(tokens, np.int64)[:, None], visual, cache, pads, image_length)
 
     def _width(self) -> int:
         return int(next(i for i in self._decoder.get_inputs() if i.name == "visual").shape[2])

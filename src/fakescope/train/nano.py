@@ -29,7 +29,7 @@ from fakescope.train.features import FeatureStore, encode_views, plan_views
 from fakescope.train.nano_data import BatchMaker, ConversationPool, Features, even_weights
 from fakescope.train.nano_model import Nano
 from fakescope.train.nano_stages import StageConfig, run_stage, warm_up_head
-from fakescope.train.release import release
+from fakescope.train.release import release, write_sources
 from fakescope.train.smollm2 import build_tokenizer, cut_decoder, open_source
 
 _LABEL_ONLY_TEXTS = 15_000
@@ -226,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         release(
             nano, options.work, options.work / "release", options.data, options.extra, config.held_out_sources
         )
+        write_sources(list(data.refs.values()), options.work / "release" / "sources.csv")
 
 
 if __name__ == "__main__":

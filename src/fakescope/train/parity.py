@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fakescope.images.load import LoadedImage
 from fakescope.images.preprocess import view
+from fakescope.models.decoding import next_token
 from fakescope.models.nano import NanoModel
 from fakescope.prompts.product import DESCRIBE_PROMPT
 from fakescope.records import Message
@@ -21,7 +22,7 @@ GREEDY_TOKENS = 32
 
 @dataclass(frozen=True)
 class Parity:
-    """How far the int8 export is from float32 torch on the same encoder features.
+    """How far the exported model is from one in torch, on the same encoder features.
 
     Attributes:
         images: How many were compared.
@@ -81,7 +82,7 @@ def _next(nano: Nano, prefix: Tensor, ids: Sequence[int]) -> Tensor:
 def _greedy(nano: Nano, prefix: Tensor, ids: Sequence[int], end: int) -> list[int]:
     said: list[int] = []
     for _ in range(GREEDY_TOKENS):
-        token = int(_next(nano, prefix, [*ids, *said]).argmax())
+        token = next_token(_next(nano, prefix, [*ids, *said]).numpy(), said)
         if token == end:
             break
         said.append(token)

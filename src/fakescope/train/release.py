@@ -7,8 +7,11 @@ alone is too sure of itself on unknown ones. The test split is not touched.
 
 from __future__ import annotations
 
+import copy
+import csv
 import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -23,9 +26,9 @@ from fakescope.explain.traces import Judged, judge_criteria
 from fakescope.images.load import load_image
 from fakescope.models.base import Band, Calibration, ModelCard
 from fakescope.models.nano import NanoModel
-from fakescope.records import Label
+from fakescope.records import ImageRef, Label
 from fakescope.taxonomy import CRITERION_IDS
-from fakescope.train.export import export_nano
+from fakescope.train.export import export_nano, round_weights
 from fakescope.train.nano_model import Nano
 from fakescope.train.parity import compare
 from fakescope.verdict.abstain import choose_band
@@ -63,7 +66,9 @@ def release(
         extra: Folders whose images of `held_out` sources are used as unseen dev images.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    export_nano(nano, folder)
+    rounded = copy.deepcopy(nano)
+    round_weights(rounded)
+    export_nano(rounded, folder)
     for name in ("encoder.onnx", "tokenizer.json"):
         shutil.copyfile(work / name, folder / name)
     card = ModelCard(
@@ -79,18 +84,33 @@ def release(
     model = NanoModel(folder)
     seen = load_samples(data, ["dev"])
     unseen = [s for path in extra for s in load_samples(path) if s.source in held_out]
-    parity = compare(nano, model, [load_image(s.path) for s in seen[:_PARITY_IMAGES]])
+    some = [load_image(s.path) for s in seen[:_PARITY_IMAGES]]
+    parity = {
+        "export": compare(rounded, model, some).as_dict(),
+        "rounding": compare(nano, model, some).as_dict(),
+    }
     card, fit = _calibrate(card, model, seen, unseen)
     card = replace(card, finding_thresholds=_finding_threshold(model, data, seen))
     _write_card(folder, card)
     report = {
-        "parity": parity.as_dict(),
+        "parity": parity,
         "calibration": fit,
         "dev_images": len(seen),
         "unseen_images": len(unseen),
     }
     (folder / "release.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=2))
+
+
+def write_sources(refs: Sequence[ImageRef], path: Path) -> None:
+    """How many training images came from where, with what licence."""
+    counts = Counter((r.source, str(r.label or ""), r.generator or "", r.licence) for r in refs)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["source", "label", "generator", "images", "licence"])
+        writer.writerows(
+            [source, label, made_by, n, lic] for (source, label, made_by, lic), n in sorted(counts.items())
+        )
 
 
 def _write_card(folder: Path, card: ModelCard) -> None:

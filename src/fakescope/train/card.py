@@ -1,0 +1,84 @@
+"""The model card as Markdown, rendered from measured figures:  python -m fakescope.train.card FOLDER RESULTS
+
+FOLDER is the release (card.json, release.json, sources.csv); RESULTS holds what `fakescope bench` wrote. No number in
+the card is typed by hand; what was not measured is called so.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from fakescope.models.zoo import read_card
+
+_DETECTION_ROWS = (
+    ("AUROC", "auroc"),
+    ("balanced accuracy", "balanced_accuracy"),
+    ("accuracy on real images", "accuracy_real"),
+    ("accuracy on fakes", "accuracy_fake"),
+    ("expected calibration error, classes weighed evenly", "ece_balanced"),
+    ("Brier score", "brier"),
+    ("share of images on which it abstains", "abstained"),
+    ("accuracy of the rest", "accuracy_of_rest"),
+    ("balanced accuracy of the rest", "balanced_accuracy_of_rest"),
+)
+
+
+def render_card(folder: Path, results: Path) -> str:
+    """The card's text.
+
+    Args:
+        folder: A release.
+        results: Folder with detect.json, explain.json, baselines.json, speed.json; those absent are left out.
+    """
+    environment = Environment(
+        loader=PackageLoader("fakescope.train", "templates"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - Markdown, and all input is our own
+    )
+    environment.filters["figure"] = _figure
+    return environment.get_template("model_card.md.j2").render(
+        card=read_card(folder),
+        release=_read(folder / "release.json"),
+        sources=_sources(folder / "sources.csv"),
+        detection_rows=_DETECTION_ROWS,
+        **{name: _read(results / f"{name}.json") for name in ("detect", "explain", "baselines", "speed")},
+    )
+
+
+def _figure(value: Any) -> str:
+    if value is None:
+        return "not measured"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values
+
+
+def _sources(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write MODEL_CARD.md into the release folder."""
+    folder, results = map(Path, arguments or sys.argv[1:])
+    (folder / "MODEL_CARD.md").write_text(render_card(folder, results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -81,7 +81,7 @@ def _build_dataclass(values: Any, kind: Any, at: str, faults: list[str]) -> Any:
     hints = get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}
     before = len(faults)
-    for name in values.keys() - fields.keys():
+    for name in (name for name in values if name not in fields):
         faults.append(f"{_join(at, name)} is not a known key (known: {', '.join(fields)})")
     built = {}
     for name, field in fields.items():

@@ -57,7 +57,9 @@ def _container_texts(image: LoadedImage) -> list[tuple[str, str]]:
 def _conclude(findings: Findings, state: State) -> Credentials:
     named = [name for name in findings.generators if name and name != UNNAMED]
     generator = named[0] if named else UNNAMED if findings.generators else None
-    says = Label.FAKE if generator else Label.REAL if findings.capture_signed else None
+    # Anyone can sign "a camera took this"; only a signer on the user's trust list is believed.
+    captured = findings.capture_signed and state == "trusted"
+    says = Label.FAKE if generator else Label.REAL if captured else None
     general = ([FORGERY_NOTE] if findings.facts else []) + ([] if generator else [ABSENCE_NOTE])
     return Credentials(
         facts=tuple(findings.facts),

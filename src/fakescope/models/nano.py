@@ -166,15 +166,15 @@ class NanoModel:
     # -- reading ----------------------------------------------------------------------------------------------
 
     def read(self, messages: Sequence[Message]) -> list[int]:
-        """Token ids of a conversation. Control tokens in what users write are read as plain text."""
+        """Token ids of a conversation. Control tokens in what was written are read as plain text."""
         kept = list(messages)
         while True:
             ids = [
                 i for text, _ in render_conversation([_disarmed(m) for m in kept]) for i in self._encode(text)
             ]
-            if len(ids) <= MAX_QUESTION_TOKENS or len(kept) <= 1:
+            if len(ids) <= MAX_QUESTION_TOKENS or len(kept) <= 2:
                 return ids[-MAX_QUESTION_TOKENS:]
-            kept = kept[2:] if len(kept) > 2 else kept[-1:]
+            kept = kept[2:]
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
@@ -298,9 +298,7 @@ class NanoModel:
 
 
 def _disarmed(message: Message) -> Message:
-    """A user's text cannot open turns of its own: its control tokens are broken up."""
-    if message.role == "assistant":
-        return message
+    """No text, a user's or an earlier answer, can open turns of its own: its control tokens are broken up."""
     text = message.content
     for token in ("<image>", "<user>", "<bot>", "<end>", "<pad>"):
         text = text.replace(token, token.replace("<", "< "))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from functools import lru_cache
 from pathlib import Path
@@ -22,9 +23,12 @@ def card_text(name: str) -> str:
     """The model card of `name` as Markdown.
 
     Raises:
-        ModelError: No model has that name.
+        ModelError: No model has that name, or it has no card.
     """
-    return (_folder(name) / "MODEL_CARD.md").read_text(encoding="utf-8")
+    try:
+        return (_folder(name) / "MODEL_CARD.md").read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{name!r} has no readable MODEL_CARD.md: {error}", "reinstall fakescope") from error
 
 
 def load_model(name: str | None = None) -> ForensicModel:
@@ -50,8 +54,9 @@ def _load(folder: str) -> ForensicModel:
 def _folder(name: str) -> Path:
     if name in _FOLDERS:
         return _FOLDERS[name]
-    if (Path(name) / "card.json").is_file():
-        return Path(name)
+    with contextlib.suppress(OSError):  # such as a name too long for a path
+        if (Path(name) / "card.json").is_file():
+            return Path(name)
     raise ModelError(
         f"there is no model named {name!r}", f"known are: {', '.join(_FOLDERS)}; or give a model folder"
     )
@@ -75,7 +80,7 @@ def read_card(folder: Path) -> ModelCard:
                 "band": Band(**values.get("band", {})),
             }
         )
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(
             f"the model card in {folder} cannot be read: {error}", "reinstall fakescope"
         ) from error

@@ -15,6 +15,8 @@ from PIL import Image, ImageFilter
 PLAIN, HARD, WHOLE = "plain", "hard", "whole"
 KINDS = (PLAIN, HARD, WHOLE)
 
+_WEBP_MOST_PX = 16_383
+
 
 def augment(pixels: Image.Image, kind: str, rng: Random) -> Image.Image:
     """One random variant of an RGB image.
@@ -72,6 +74,6 @@ def _noise(pixels: Image.Image, rng: Random) -> Image.Image:
 
 def _encode(pixels: Image.Image, rng: Random, worst: int) -> Image.Image:
     buffer = io.BytesIO()
-    codec = "WEBP" if rng.random() < 0.25 else "JPEG"
+    codec = "WEBP" if rng.random() < 0.25 and max(pixels.size) <= _WEBP_MOST_PX else "JPEG"
     pixels.save(buffer, codec, quality=rng.randint(worst, 95))
     return Image.open(io.BytesIO(buffer.getvalue()), formats=[codec]).convert("RGB")

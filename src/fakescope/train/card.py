@@ -1,7 +1,7 @@
-"""The model card as Markdown, rendered from measured figures:  python -m fakescope.train.card FOLDER RESULTS
+"""The model card as Markdown, rendered from measured figures:  python -m fakescope.train.card FOLDER RESULTS [PAGE...]
 
 FOLDER is the release (card.json, release.json, sources.csv); RESULTS holds what `fakescope bench` wrote. No number in
-the card is typed by hand; what was not measured is called so.
+the card or in a PAGE, such as README.md, is typed by hand; what was not measured is called so.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from fakescope.errors import DataError
 from fakescope.models.zoo import read_card
 
+_START, _END = "<!-- figures: made by fakescope.train.card -->", "<!-- end of figures -->"
 _DETECTION_ROWS = (
     ("AUROC", "auroc"),
     ("balanced accuracy", "balanced_accuracy"),
@@ -30,10 +32,11 @@ _DETECTION_ROWS = (
 )
 
 
-def render_card(folder: Path, results: Path) -> str:
-    """The card's text.
+def render(template: str, folder: Path, results: Path) -> str:
+    """Fill a template with what is known and measured of a release.
 
     Args:
+        template: File name under `templates`.
         folder: A release.
         results: Folder with detect.json, explain.json, baselines.json, speed.json; those absent are left out.
     """
@@ -45,7 +48,7 @@ def render_card(folder: Path, results: Path) -> str:
         autoescape=False,  # noqa: S701 - Markdown, and all input is our own
     )
     environment.filters["figure"] = _figure
-    return environment.get_template("model_card.md.j2").render(
+    return environment.get_template(template).render(
         card=read_card(folder),
         release=_read(folder / "release.json"),
         sources=_sources(folder / "sources.csv"),
@@ -74,10 +77,26 @@ def _sources(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def put_figures(page: Path, figures: str) -> None:
+    """Replace what stands between the marks of a page with `figures`.
+
+    Raises:
+        DataError: The page has no marks.
+    """
+    text = page.read_text(encoding="utf-8")
+    before, start, rest = text.partition(_START)
+    _, end, after = rest.partition(_END)
+    if not end:
+        raise DataError(f"{page} lacks the marks {_START} and {_END}", "put them where the figures belong")
+    page.write_text(f"{before}{start}\n{figures.strip()}\n{end}{after}", encoding="utf-8")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write MODEL_CARD.md into the release folder."""
-    folder, results = map(Path, arguments or sys.argv[1:])
-    (folder / "MODEL_CARD.md").write_text(render_card(folder, results), encoding="utf-8")
+    """Write MODEL_CARD.md into the release folder, and the figures into the pages named after RESULTS."""
+    folder, results, *pages = map(Path, arguments or sys.argv[1:])
+    (folder / "MODEL_CARD.md").write_text(render("model_card.md.j2", folder, results), encoding="utf-8")
+    for page in pages:
+        put_figures(page, render("readme_figures.md.j2", folder, results))
 
 
 if __name__ == "__main__":

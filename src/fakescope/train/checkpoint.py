@@ -24,9 +24,21 @@ def save_checkpoint(
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, fresh / "model.safetensors")
     if optimizer is not None:
         save_file(_flatten(optimizer), fresh / "optimizer.safetensors")
-    (fresh / "state.json").write_text(json.dumps(state, indent=2), encoding="utf-8")
+    # The state comes last and by renaming: a folder that has it is whole.
+    (fresh / "state.part").write_text(json.dumps(state, indent=2), encoding="utf-8")
+    (fresh / "state.part").rename(fresh / "state.json")
+    (folder / "state.json").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether `folder` holds a checkpoint; a save that was killed just before its end is brought to it."""
+    fresh = folder.with_name(folder.name + ".new")
+    if not (folder / "state.json").is_file() and (fresh / "state.json").is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
+    return (folder / "state.json").is_file()
 
 
 def load_checkpoint(
@@ -37,7 +49,7 @@ def load_checkpoint(
     Raises:
         DataError: The folder holds no checkpoint.
     """
-    if not (folder / "state.json").is_file():
+    if not has_checkpoint(folder):
         raise DataError(f"no checkpoint in {folder}", "give the folder of a training run")
     model.load_state_dict(load_file(folder / "model.safetensors"))
     if optimizer is not None and (folder / "optimizer.safetensors").is_file():

@@ -94,7 +94,7 @@ def encode_views(
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(str(encoder), options, providers=["CPUExecutionProvider"])
-    failed = 0
+    failed: set[str] = set()
 
     def one(
         item: tuple[ImageRef, ViewKey],
@@ -111,13 +111,15 @@ def encode_views(
 
     with ThreadPoolExecutor(threads) as pool:
         for start in track(range(0, len(wanted), shard_size), description="encoding views"):
-            done = [r for r in pool.map(one, wanted[start : start + shard_size]) if r is not None]
-            failed += len(wanted[start : start + shard_size]) - len(done)
+            shard = wanted[start : start + shard_size]
+            results = list(pool.map(one, shard))
+            failed |= {key.image_id for (_, key), r in zip(shard, results, strict=True) if r is None}
+            done = [r for r in results if r is not None]
             if done:
                 store.write(
                     [d[0] for d in done], np.stack([d[1] for d in done]), np.stack([d[2] for d in done])
                 )
-    return failed
+    return len(failed)
 
 
 def plan_views(

@@ -23,6 +23,7 @@ from fakescope.config import load_config
 from fakescope.instruct.mixture import build_instructions, iter_training_text, write_instructions
 from fakescope.records import ImageRef, Instruction
 from fakescope.train.abstractor import AbstractorConfig
+from fakescope.train.checkpoint import has_checkpoint
 from fakescope.train.decoder import DecoderConfig
 from fakescope.train.encoder import export_encoder, load_pretrained
 from fakescope.train.features import FeatureStore, encode_views, plan_views
@@ -161,7 +162,7 @@ def train(config: NanoConfig, data: Data, work: Path) -> Nano:
             config.seed,
         )
 
-    if not (run / config.align.name / "state.json").is_file():
+    if not has_checkpoint(run / config.align.name):
         nano.decoder.load_state_dict(
             cut_decoder(open_source(), tokenizer, nano.decoder.config, config.layers).state_dict()
         )

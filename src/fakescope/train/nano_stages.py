@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fakescope.train.checkpoint import load_checkpoint, save_checkpoint
+from fakescope.train.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from fakescope.train.nano_data import BatchMaker
 from fakescope.train.nano_model import Batch, Losses, Nano
 
@@ -100,14 +100,15 @@ def run_stage(
     )
     checkpoint = folder / config.name
     first = 0
-    if (checkpoint / "state.json").is_file():
+    if has_checkpoint(checkpoint):
         first = int(load_checkpoint(checkpoint, nano, optimizer)["step"])
         report(f"{config.name}: resumed at step {first}")
-    curve = _Curve(folder / f"{config.name}-losses.csv", resume=first > 0)
+    curve = _Curve(folder / f"{config.name}-losses.csv", first)
     rates = [config.abstractor_rate, config.learning_rate]
     nano.train()
     for step in range(first, config.steps):
         _set_rates(optimizer, rates, _schedule(step, config.steps, config.warmup))
+        torch.manual_seed(step)  # the same dropout after a resume
         started = time.monotonic()
         kind, batch = _draw(batches, config, step)
         losses = _step(nano, optimizer, batch, config)
@@ -151,13 +152,14 @@ def _set_rates(optimizer: torch.optim.Optimizer, rates: list[float], factor: flo
 
 
 class _Curve:
-    """Appends one line a step to a CSV file."""
+    """Appends one line a step to a CSV file; lines of steps from `first` on, which are run again, are dropped."""
 
-    def __init__(self, path: Path, *, resume: bool) -> None:
+    def __init__(self, path: Path, first: int) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            path.write_text("step,kind,text_loss_nats,head_loss_nats,tokens_per_s\n", encoding="utf-8")
+        kept = path.read_text(encoding="utf-8").splitlines()[1 : first + 1] if path.is_file() else []
+        lines = ["step,kind,text_loss_nats,head_loss_nats,tokens_per_s", *kept]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def add(self, step: int, kind: str, losses: Losses, rate: float) -> None:
         with self._path.open("a", newline="", encoding="utf-8") as file:

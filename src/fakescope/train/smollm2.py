@@ -84,7 +84,7 @@ def build_tokenizer(source: Source, corpus: Iterable[str], vocab_size: int) -> T
             kept |= wanted
     ordered = [t for t in source.tokens[_SPECIALS_IN_SOURCE:] if t in kept]
     vocab = {token: i for i, token in enumerate([*SPECIAL_TOKENS, *ANSWER_WORDS, *ordered])}
-    merges = [pair for pair in map(_pair, source.merges) if pair[0] + pair[1] in kept]
+    merges = [pair for pair in map(_pair, source.merges) if {*pair, pair[0] + pair[1]} <= kept]
     tokenizer = _byte_level(vocab, merges)
     tokenizer.add_special_tokens([AddedToken(t, normalized=False, special=True) for t in SPECIAL_TOKENS])
     tokenizer.add_tokens([AddedToken(t, normalized=False, special=False) for t in ANSWER_WORDS])

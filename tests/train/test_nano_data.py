@@ -1,0 +1,76 @@
+"""Batches are even between the labels and the same for the same seed and step."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from tiny_nano import batch_maker, instructions, refs
+
+from fakescope.records import ImageRef, Label
+from fakescope.train.nano_data import ConversationPool, even_weights
+
+
+def image(label: Label, generator: str | None = None, source: str = "s") -> ImageRef:
+    return ImageRef(id="x", path="x", label=label, generator=generator, source=source)
+
+
+def test_labels_weigh_half_each_whatever_their_number():
+    images = [image(Label.FAKE, "g")] * 3 + [image(Label.REAL)] * 97
+    weights = even_weights(images)
+    assert weights[:3].sum() == pytest.approx(0.5)
+    assert weights.sum() == pytest.approx(1.0)
+
+
+def test_groups_weigh_by_the_root_of_their_size():
+    images = [image(Label.FAKE, "small")] * 4 + [image(Label.FAKE, "large")] * 16 + [image(Label.REAL)]
+    weights = even_weights(images)
+    assert weights[4:20].sum() / weights[:4].sum() == pytest.approx(2.0)
+
+
+def test_one_label_alone_still_sums_to_one():
+    assert even_weights([image(Label.REAL)] * 5).sum() == pytest.approx(1.0)
+
+
+def test_same_seed_and_step_give_the_same_batch(tokenizer):
+    one, two = batch_maker(tokenizer), batch_maker(tokenizer)
+    one.annotated(0, 4)  # what was drawn before must not matter
+    for name in ("annotated", "label_only"):
+        a, b = getattr(one, name)(7, 4), getattr(two, name)(7, 4)
+        for part in ("grid", "stats", "ids", "segments", "targets", "fake"):
+            assert torch.equal(getattr(a, part), getattr(b, part)), part
+
+
+def test_another_step_or_seed_gives_another_batch(tokenizer):
+    first = batch_maker(tokenizer).annotated(0, 4)
+    for other in (batch_maker(tokenizer).annotated(1, 4), batch_maker(tokenizer, seed=1).annotated(0, 4)):
+        assert not torch.equal(first.grid, other.grid)
+
+
+def test_features_and_answers_belong_to_one_image(tokenizer):
+    batches = batch_maker(tokenizer)
+    fake, real = tokenizer.token_to_id("Ġfake"), tokenizer.token_to_id("Ġreal")
+    batch = batches.label_only(0, 8)
+    for ids, targets, label in zip(batch.ids, batch.targets, batch.fake, strict=True):
+        said = set(ids[targets > 0].tolist())
+        assert (fake in said) == (label == 1)
+        assert (real in said) == (label == 0)
+
+
+def test_a_batch_never_asks_for_more_images_than_there_are(tokenizer):
+    assert len(batch_maker(tokenizer).annotated(0, 100).ids) == 8
+
+
+def test_over_many_batches_the_labels_come_up_evenly(tokenizer):
+    batches = batch_maker(tokenizer)
+    share = np.mean([batches.label_only(step, 1).fake.mean().item() for step in range(300)])
+    assert share == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_quota_is_kept(tokenizer):
+    pool = ConversationPool(instructions(refs(3, 1)), tokenizer, {"judgement": 5, "traces": 2})
+    drawn = pool.draw("i0", Random(0))
+    assert [item.part for item in drawn] == ["judgement"]
+    assert pool.images == ["i0", "i1", "i2"]

@@ -62,7 +62,7 @@ def prepare(data: bytes, rule: Rule) -> Prepared:
     """Decode and cut one file. Never raises for a bad image: `broken` then says why."""
     name = image_id(data)
     try:
-        loaded = load_image(data)
+        loaded = load_image(data, path="the file")
     except ImageError as error:
         return Prepared(name, broken=error.message)
     dropped: Counter[str] = Counter()

@@ -13,7 +13,19 @@ from fakescope.records import Label
 from fakescope.train.collect_sources import COMMIT, DEBIAN, SOURCE_NAME
 
 Box = tuple[int, int, int, int]
-COLUMNS = "source commit pattern label generator licence crop group caption_rule most exclude".split()
+COLUMNS = [
+    "source",
+    "commit",
+    "pattern",
+    "label",
+    "generator",
+    "licence",
+    "crop",
+    "group",
+    "caption_rule",
+    "most",
+    "exclude",
+]
 _CROP = re.compile(r"crop:([\d.]+),([\d.]+),([\d.]+),([\d.]+)")
 _GRID = re.compile(r"grid([1-8])x([1-8])(?:/(\d+))?(?::(\d+))?")
 _MOST_TILES = 16
@@ -41,7 +53,9 @@ class Crop:
         """The id and the box in pixels of each part."""
         if not self.columns:
             x0, y0, x1, y1 = self.box
-            return [(image_id, (int(x0 * width_px), int(y0 * height_px), int(x1 * width_px), int(y1 * height_px)))]
+            return [
+                (image_id, (int(x0 * width_px), int(y0 * height_px), int(x1 * width_px), int(y1 * height_px)))
+            ]
         cells = list(itertools.product(range(self.rows), range(self.columns)))
         choices = list(itertools.combinations(range(len(cells)), self.keep))
         kept = choices[int(image_id[:8], 16) % len(choices)]
@@ -69,7 +83,7 @@ class Rule:
         generator: May refer to groups of the pattern, as `\\1`.
         caption_rule: Empty, `filename`, `folder`, or a text that may refer to groups of the pattern.
         most: Images that are kept, or None for all.
-        exclude: Finds paths or ids that are left out.
+        exclude: Finds paths that are left out, or `id:ID` of files and tiles that were looked at and left out.
     """
 
     source: str
@@ -91,8 +105,8 @@ class Rule:
         return self.pattern.search(path)
 
     def excludes(self, image_id: str) -> bool:
-        """Whether an image or tile was looked at and left out by its id."""
-        return bool(self.exclude and self.exclude.search(image_id))
+        """Whether a file or tile is left out by its id."""
+        return bool(self.exclude and self.exclude.search(f"id:{image_id}"))
 
     def caption(self, match: re.Match[str]) -> str:
         """The caption in at most 600 characters; may be empty."""

@@ -66,7 +66,9 @@ class GitSource:
                 self._run(_FETCH.split(), commit + "\n", network=True)
             listing = self._run(["ls-tree", "-r", "-z", "--full-tree", commit], network=self._partial)
             if listing.returncode:
-                raise DataError(f"commit {commit} is not in {self._git_dir.name}", "fetch the repository anew")
+                raise DataError(
+                    f"commit {commit} is not in {self._git_dir.name}", "fetch the repository anew"
+                )
             for line in listing.stdout.split(b"\0"):
                 mode, _, rest = line.partition(b" ")
                 about, _, name = rest.partition(b"\t")

@@ -7,6 +7,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: demo test check fast clean
 
 demo: $(VENV)/.core
+	mkdir -p demo
 	$(BIN)/fakescope examine examples/images --report demo/report.html
 	@echo "the report: demo/report.html"
 

@@ -19,6 +19,12 @@ from fakescope.errors import DataError
 from fakescope.models.zoo import read_card
 
 _START, _END = "<!-- figures: made by fakescope.train.card -->", "<!-- end of figures -->"
+_NOT_STRICTLY_UNSEEN = {
+    "nano-banana-pro": "images of it from another gallery were in training",
+    "gpt-4o-image": "training held a gallery labelled 'GPT-4o or unspecified'",
+}
+"""Generators of the test split that training may have met, and how."""
+
 _DETECTION_ROWS = (
     ("AUROC", "auroc"),
     ("balanced accuracy", "balanced_accuracy"),
@@ -48,13 +54,31 @@ def render(template: str, folder: Path, results: Path) -> str:
         autoescape=False,  # noqa: S701 - Markdown, and all input is our own
     )
     environment.filters["figure"] = _figure
+    detect = _read(results / "detect.json")
     return environment.get_template(template).render(
+        not_strictly_unseen=_NOT_STRICTLY_UNSEEN,
+        strict_auroc=_strict_auroc(detect),
         card=read_card(folder),
         release=_read(folder / "release.json"),
         sources=_sources(folder / "sources.csv"),
         detection_rows=_DETECTION_ROWS,
-        **{name: _read(results / f"{name}.json") for name in ("detect", "explain", "baselines", "speed")},
+        detect=detect,
+        **{name: _read(results / f"{name}.json") for name in ("explain", "baselines", "speed")},
     )
+
+
+def _strict_auroc(detect: dict[str, Any]) -> float | None:
+    """Test AUROC without the generators that training may have met.
+
+    An AUROC is a mean over pairs of a fake and a real image, so that of several generators together is the mean of
+    theirs, weighed by their numbers.
+    """
+    if not detect:
+        return None
+    rows = [r for r in detect["splits"]["test"]["by_generator"] if r["group"] not in _NOT_STRICTLY_UNSEEN]
+    fakes = sum(row["images"] for row in rows)
+    total: float = sum(row["images"] * row["auroc_against_all_real"] for row in rows)
+    return total / fakes if fakes else None
 
 
 def _figure(value: Any) -> str:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakescope.explain.parse import LOCATION_BINS, LOCATION_TOKENS, location_tokens, parse_trace_answer
+from fakescope.explain.parse import location_tokens, parse_trace_answer
+from fakescope.models.nano_format import LOCATION_BINS, LOCATIONS
 
 UNIT = st.floats(0.0, 1.0)
 REGIONS = st.tuples(UNIT, UNIT, UNIT, UNIT).filter(lambda r: r[0] < r[2] and r[1] < r[3])
@@ -37,9 +38,9 @@ def test_reading(text, answer):
 
 
 def test_there_is_a_token_for_every_bin():
-    assert LOCATION_TOKENS[0] == "<0>"
-    assert LOCATION_TOKENS[-1] == "<31>"
-    assert len(LOCATION_TOKENS) == LOCATION_BINS
+    assert LOCATIONS[0] == "<0>"
+    assert LOCATIONS[-1] == "<31>"
+    assert len(LOCATIONS) == LOCATION_BINS
 
 
 @given(REGIONS)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from fakescope.models.nano_format import LOCATION_BINS, LOCATIONS
 from fakescope.records import Finding, Region
 
-LOCATION_BINS = 32
-LOCATION_TOKENS: tuple[str, ...] = tuple(f"<{index}>" for index in range(LOCATION_BINS))
 MAX_ANSWER_CHARS = 2000
 """A compact answer is a sentence; what follows is a model that does not stop."""
 
@@ -43,7 +42,7 @@ def location_tokens(region: Region) -> str:
         region: (x0, y0, x1, y1) in fractions; each is put in bin floor(value * 32), the last bin included.
     """
     bins = (min(LOCATION_BINS - 1, max(0, int(value * LOCATION_BINS))) for value in region)
-    return "".join(LOCATION_TOKENS[index] for index in bins)
+    return "".join(LOCATIONS[index] for index in bins)
 
 
 def region_of_bins(bins: tuple[int, int, int, int]) -> Region | None:

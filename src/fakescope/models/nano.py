@@ -74,8 +74,9 @@ class NanoModel:
         except Exception as error:
             raise ModelError(f"fakescope-nano cannot be loaded: {error}", "reinstall fakescope") from error
         self._ids: dict[str, int] = {t: self._tokenizer.token_to_id(t) or 0 for t in (PAD, IMAGE_PREFIX, END)}
-        past = next(i for i in self._decoder.get_inputs() if i.name == "past")
-        self._empty = np.zeros((past.shape[0], 1, past.shape[2], 0, past.shape[4]), np.float32)
+        shapes = {i.name: i.shape for i in self._decoder.get_inputs()}
+        past, self._width = shapes["past"], int(shapes["visual"][2])
+        self._empty = np.zeros((past[0], 1, past[2], 0, past[4]), np.float32)
         self._vocab = self._tokenizer.get_vocab_size()
         self._prefixes: OrderedDict[str, _Prefix] = OrderedDict()
 
@@ -269,7 +270,7 @@ class NanoModel:
         pads = np.array([longest - len(row) for row in rows], np.int64)
         ids = np.array([[self._ids[PAD]] * (longest - len(row)) + row for row in rows], np.int64)
         past = np.repeat(prefix.cache, len(rows), axis=1)
-        visual = np.zeros((len(rows), 1, self._width()), np.float32)
+        visual = np.zeros((len(rows), 1, self._width), np.float32)
         logits, cache = self._run(ids, visual, past, pads, prefix.length)
         return logits, cache, pads, prefix.length
 
@@ -279,7 +280,7 @@ class NanoModel:
     def _decode(self, image: LoadedImage, rows: Sequence[list[int]], max_tokens: int) -> Iterator[list[int]]:
         """Greedy decoding, all rows together; yields one token a row until all have ended."""
         logits, cache, pads, image_length = self._start(image, rows)
-        visual = np.zeros((len(rows), 1, self._width()), np.float32)
+        visual = np.zeros((len(rows), 1, self._width), np.float32)
         said: list[list[int]] = [[] for _ in rows]
         for _ in range(max_tokens):
             tokens = [
@@ -292,9 +293,6 @@ class NanoModel:
                 return
             yield tokens
             logits, cache = self._run(np.array(tokens, np.int64)[:, None], visual, cache, pads, image_length)
-
-    def _width(self) -> int:
-        return int(next(i for i in self._decoder.get_inputs() if i.name == "visual").shape[2])
 
 
 def _disarmed(message: Message) -> Message:
@@ -309,7 +307,5 @@ def _session(path: Path, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # int8 weights of the decoder are unpacked to float32 once, at load time, instead of at every step
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
     options.log_severity_level = 3
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

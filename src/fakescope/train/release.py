@@ -78,7 +78,7 @@ def release(
         fake_words=("fake",),
         real_words=("real",),
         limits=LIMITS,
-        summary="Embedded 31M-parameter forensic LMM: DINOv2-S/14 (9 blocks), abstractor, 5-layer decoder.",
+        summary="Embedded 47M-parameter forensic LMM: DINOv2-S/14 (9 blocks), abstractor, 5-layer decoder.",
     )
     _write_card(folder, card)
     model = NanoModel(folder)

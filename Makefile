@@ -24,8 +24,12 @@ check: $(VENV)/.test
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
+# Kept small: byte code is written for what is used; setuptools (in venvs of Python 3.11) is not needed; and the
+# wheel of c2pa holds 31 MB of a Rust build archive that nothing loads.
 $(VENV)/.core: $(VENV)/bin/python pyproject.toml
-	$(PIP) -e .
+	$(PIP) --no-compile -e .
+	$(BIN)/python -m pip uninstall --quiet --yes --disable-pip-version-check setuptools 2>/dev/null || true
+	rm -f $(VENV)/lib/python3*/site-packages/c2pa/libs/*.rlib
 	touch $@
 
 # torch first and by its exact version: other releases may resolve to a CUDA build of several gigabytes.

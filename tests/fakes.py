@@ -13,6 +13,7 @@ from PIL import Image
 from fakescope.images.load import LoadedImage
 from fakescope.models.base import ANSWER_PREFIX, Logits, ModelCard
 from fakescope.prompts.paper import AUTHENTICITY_QUESTION
+from fakescope.prompts.product import SHOW_PROMPT
 from fakescope.records import Message
 
 WORDS = ("fake", "real", "Abnormal", "Natural", "Unclear")
@@ -101,6 +102,8 @@ class ScriptedModel:
 def reply_to(messages: Sequence[Message]) -> str:
     """The default script: an answer for each kind of question that an examination asks."""
     last = messages[-1]
+    if last.content == SHOW_PROMPT:
+        return "A person sits on a sofa."
     if last.content == "Abnormal.":
         return "The hem dissolves into the sofa. <7><24><13><31>"
     if last.content == "Natural.":

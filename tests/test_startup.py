@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "onnxruntime", "torch", "PIL", "tokenizers", "pydantic", "jinja2", "c2pa", "yaml", "rich")
+HEAVY = ("numpy", "onnxruntime", "torch", "PIL", "tiktoken", "pydantic", "jinja2", "c2pa", "yaml", "rich")
 
 
 def loaded_by(code: str) -> list[str]:
@@ -32,7 +32,7 @@ def test_help_loads_nothing_heavy(command):
         "from fakescope.cli.main import main\n"
         "with contextlib.suppress(SystemExit): main()"
     )
-    assert not {"numpy", "onnxruntime", "torch", "PIL", "tokenizers"} & set(loaded_by(code))
+    assert not {"numpy", "onnxruntime", "torch", "PIL", "tiktoken"} & set(loaded_by(code))
 
 
 def test_the_public_functions_are_there():

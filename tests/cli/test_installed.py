@@ -15,7 +15,7 @@ import pytest
 from fakes import make_jpeg
 
 COMMAND = str(Path(sys.executable).with_name("fakescope"))
-HEAVY = ("onnxruntime", "PIL", "numpy", "jinja2", "rich", "c2pa", "tokenizers", "torch")
+HEAVY = ("onnxruntime", "PIL", "numpy", "jinja2", "rich", "c2pa", "tiktoken", "torch")
 
 
 def run(*arguments: object, **options):

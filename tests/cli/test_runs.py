@@ -36,7 +36,7 @@ def test_examine_prints_everything_as_json(fakescope, jpeg):
     assert ended.code == 0
     assert line["path"] == str(jpeg)
     assert (line["label"], round(line["p_fake"], 3)) == ("fake", 0.9)
-    assert line["description"].startswith("This image is fake because")
+    assert line["description"].startswith("A person sits on a sofa. This image is fake because")
     assert [e["criterion"] for e in line["evidence"] if e["finding"] == "abnormal"] == ["edge"]
     assert line["evidence"][0]["region_from"] == "model"
     assert ended.err == ""

@@ -30,11 +30,11 @@ def verdict(label: Label | None, p_fake: float = 0.9) -> Verdict:
 
 
 @pytest.mark.parametrize(("p_fake", "label"), [(0.9, "fake"), (0.1, "real")])
-def test_the_description_begins_with_the_verdict(jpeg, p_fake, label):
+def test_the_description_says_what_is_shown_and_then_the_verdict(jpeg, p_fake, label):
     pieces = []
     found = examine(jpeg, RecordingModel(default=p_fake), on_token=pieces.append)
     assert found.verdict.label == label
-    assert found.description.startswith(f"This image is {label} because")
+    assert found.description.startswith(f"A person sits on a sofa. This image is {label} because")
     assert "".join(pieces) == found.description
 
 

@@ -160,9 +160,10 @@ def test_a_long_dialogue_drops_its_oldest_turns(model):
     assert "Question 0 " not in text
 
 
-def test_a_too_long_question_keeps_the_turn_open_at_its_end(model):
+def test_a_too_long_question_keeps_its_opening_and_the_turn_open_at_its_end(model):
     ids = model.read([Message(role="user", content="why " * 3000)])
     assert len(ids) <= MAX_QUESTION_TOKENS
+    assert model.text(ids).startswith(USER_TURN)
     assert model.text(ids).endswith(BOT_TURN)
 
 

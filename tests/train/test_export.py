@@ -20,7 +20,7 @@ from fakes import make_jpeg
 from fakescope.images.load import load_image
 from fakescope.models.base import ModelCard
 from fakescope.models.nano import NanoModel
-from fakescope.train.export import BLOCK, export_nano, quantise, round_weights
+from fakescope.train.export import BLOCK, export_nano, quantise, round_weights, unpack_decoder
 from fakescope.train.parity import compare
 
 TOLERANCE = 1e-3
@@ -58,6 +58,12 @@ def exported(tmp_path_factory, tokenizer):
     """A rounded tiny nano, and the folder it was exported to."""
     folder = tmp_path_factory.mktemp("release")
     trained = tiny_nano(tokenizer).eval()
+    with torch.no_grad():
+        for norm in (
+            trained.decoder.norm,
+            *(n for x in trained.decoder.layers for n in (x.attention_norm, x.mlp_norm)),
+        ):
+            norm.weight.uniform_(0.5, 1.5)  # equal tensors would be stored once
     torch.nn.init.normal_(trained.decoder.embedding.weight, std=0.3)
     nano = copy.deepcopy(trained)
     round_weights(nano)
@@ -93,9 +99,20 @@ def test_the_exported_abstractor_equals_torch(exported):
     session = ort.InferenceSession(str(folder / "abstractor.onnx"), providers=["CPUExecutionProvider"])
     seen = features(["a", "b", "c"], views=1)
     grid, stats = seen.grid.astype(np.float32), seen.stats.astype(np.float32)
-    (visual,) = session.run(None, {"grid": grid, "stats": stats})
-    want, _ = nano.abstractor(torch.from_numpy(grid), torch.from_numpy(stats))
+    visual, words = session.run(None, {"grid": grid, "stats": stats})
+    want_words, scores = nano.readout(torch.from_numpy(grid), torch.from_numpy(stats))
+    want, _ = nano.abstractor(torch.from_numpy(grid), torch.from_numpy(stats), scores)
     np.testing.assert_allclose(visual, want.numpy(), atol=TOLERANCE)
+    np.testing.assert_array_equal(words, want_words.numpy())
+
+
+@torch.no_grad()
+def test_a_release_can_be_trained_on(exported):
+    _, nano, folder = exported
+    weights = unpack_decoder(folder / "decoder.onnx")
+    assert weights.keys() == nano.decoder.state_dict().keys()
+    for name, value in nano.decoder.state_dict().items():
+        torch.testing.assert_close(weights[name], value, atol=1e-6, rtol=1e-5)
 
 
 def test_the_exported_model_says_what_torch_says(exported, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from tiny_nano import write_stub_encoder
 
 from fakes import make_jpeg
+from fakescope.errors import DataError
 from fakescope.records import ImageRef, Label
 from fakescope.train import features
 from fakescope.train.features import CLEAN, FeatureStore, ViewKey, encode_views, plan_views
@@ -124,3 +125,8 @@ def test_another_seed_gives_other_variants_of_the_same_clean_view(tmp_path, imag
     (_, _, one), (_, _, two) = (store.load() for store in stores)
     assert not np.array_equal(one[0], two[0])
     assert np.array_equal(one[1], two[1])
+
+
+def test_an_empty_store_says_what_to_run(tmp_path):
+    with pytest.raises(DataError, match="holds no features"):
+        FeatureStore(tmp_path / "none").load()

@@ -10,7 +10,7 @@ import torch
 from tiny_nano import batch_maker, instructions, refs
 
 from fakescope.records import ImageRef, Label
-from fakescope.train.nano_data import ConversationPool, even_weights
+from fakescope.train.nano_data import HIDDEN_ANNOTATED, TOLD_SHARE, ConversationPool, even_weights
 
 
 def image(label: Label, generator: str | None = None, source: str = "s") -> ImageRef:
@@ -41,6 +41,32 @@ def test_same_seed_and_step_give_the_same_batch(tokenizer):
         a, b = getattr(one, name)(7, 4), getattr(two, name)(7, 4)
         for part in ("grid", "stats", "ids", "segments", "targets", "fake"):
             assert torch.equal(getattr(a, part), getattr(b, part)), part
+
+
+def test_words_of_its_own_texts_are_told_in_a_share_of_rows(tokenizer):
+    told = {f"i{n}": [100 * n + k for k in range(1, 6)] for n in range(1, 8)}  # the first image has no texts
+    batches = batch_maker(tokenizer, told=told)
+    plain = batch_maker(tokenizer)
+    changed = rows = 0
+    for step in range(40):
+        batch, usual = batches.label_only(step, 8), plain.label_only(step, 8)
+        for words, read in zip(batch.words.tolist(), usual.words.tolist(), strict=True):
+            new = [w for w in words if w >= 100]
+            assert [w for w in words if w < 100] == [r for w, r in zip(words, read, strict=True) if w < 100]
+            assert len(new) in (0, 2, 3, 4, 5)
+            assert len({w // 100 for w in new}) <= 1
+            changed, rows = changed + bool(new), rows + 1
+    assert changed / rows == pytest.approx(TOLD_SHARE * 7 / 8, abs=0.08)
+
+
+def test_tokens_are_blanked_in_the_shares_and_no_verdict_is_asked_blindly(tokenizer):
+    batches = batch_maker(tokenizer)
+    hidden = torch.cat([batches.annotated(step, 8).hidden_kinds for step in range(60)]).float().mean(0)
+    assert hidden.tolist() == pytest.approx(HIDDEN_ANNOTATED, abs=0.08)
+    for step in range(20):
+        batch = batches.annotated(step, 8)
+        talks = [len(set(row.tolist()) - {-1}) for row in batch.segments]
+        assert talks == [1 if blind else 2 for blind in batch.hidden_kinds[:, 0].tolist()]
 
 
 def test_another_step_or_seed_gives_another_batch(tokenizer):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny_nano import features, talk, tiny_nano
@@ -12,6 +14,7 @@ from fakescope.train.abstractor import AbstractorConfig
 from fakescope.train.decoder import Decoder, DecoderConfig, rope_tables, rotate
 from fakescope.train.nano_model import (
     Batch,
+    Images,
     Nano,
     collate,
     pack,
@@ -36,12 +39,20 @@ def nano(tokenizer) -> Nano:
 
 def batch_of(nano: Nano, tokenizer, rows, fake: float = 1.0) -> Batch:
     """Each row a list of conversations, all about one image."""
-    seen = features(["a"], views=1)
     n = len(rows)
     packed = [pack(row, tokenizer) for row in rows]
-    grid, stats = torch.from_numpy(seen.grid), torch.from_numpy(seen.stats)
-    grid, stats = grid.expand(n, -1, -1), stats.expand(n, -1, -1)
-    return collate(packed, grid, stats, torch.full((n,), fake), nano.pad_id)
+    return collate(packed, images_of(nano, n, fake), nano.pad_id)
+
+
+@torch.no_grad()
+def images_of(nano: Nano, count: int, fake: float) -> Images:
+    """The same image `count` times, with what the readers make of it."""
+    seen = features(["a"], views=1)
+    grid = torch.from_numpy(seen.grid).expand(count, -1, -1)
+    stats = torch.from_numpy(seen.stats).expand(count, -1, -1)
+    words, scores = nano.readout(grid.float(), stats.float())
+    shown = torch.zeros(count, 2, dtype=torch.bool)
+    return Images(grid, stats, words, scores, torch.full((count,), fake), shown)
 
 
 def hidden_of(nano: Nano, batch: Batch) -> torch.Tensor:
@@ -88,7 +99,7 @@ def test_a_conversation_cannot_see_another(nano, tokenizer):
 @torch.no_grad()
 def test_a_conversation_sees_its_image(nano, tokenizer):
     batch = batch_of(nano, tokenizer, [[TALKS[0]]])
-    changed = Batch(batch.grid, batch.stats + 1.0, batch.ids, batch.segments, batch.targets, batch.fake)
+    changed = replace(batch, stats=batch.stats + 1.0)
     assert (hidden_of(nano, batch) - hidden_of(nano, changed)).abs().max() > 1e-3
 
 
@@ -108,9 +119,7 @@ def test_padding_changes_no_loss(nano, tokenizer):
     row = pack([TALKS[2]], tokenizer)
     longer = pack([TALKS[1]], tokenizer)
     silent = type(longer)(longer.ids, longer.segments, [0.0] * len(longer.ids))
-    seen = features(["a"], views=1)
-    grid, stats = torch.from_numpy(seen.grid), torch.from_numpy(seen.stats)
-    two = collate([row, silent], grid.repeat(2, 1, 1), stats.repeat(2, 1, 1), torch.ones(2), nano.pad_id)
+    two = collate([row, silent], images_of(nano, 2, 1.0), nano.pad_id)
     assert nano(two).text.item() == pytest.approx(alone.item(), abs=1e-5)
 
 
@@ -135,17 +144,34 @@ def test_the_head_learns_known_labels_only(nano, tokenizer):
 
 
 @torch.no_grad()
-def test_the_abstractor_gives_forensic_then_place_tokens(nano):
+def test_the_abstractor_gives_forensic_and_trace_then_place_tokens(nano):
     seen = features(["a", "b"], views=1)
     grid, stats = torch.from_numpy(seen.grid).float(), torch.from_numpy(seen.stats).float()
-    tokens, logit = nano.abstractor(grid, stats)
+    _, scores = nano.readout(grid, stats)
+    tokens, logit = nano.abstractor(grid, stats, scores)
     config = nano.abstractor.config
     assert tokens.shape == (2, config.tokens, config.width)
     assert logit.shape == (2,)
-    moved, _ = nano.abstractor(grid + torch.randn_like(grid), stats)
-    same, placed = slice(0, config.forensic_tokens), slice(config.forensic_tokens, None)
+    moved, _ = nano.abstractor(grid + torch.randn_like(grid), stats, scores)
+    first = config.forensic_tokens + config.trace_tokens
+    same, placed = slice(0, first), slice(first, None)
     torch.testing.assert_close(tokens[:, same], moved[:, same])
     assert not torch.allclose(tokens[:, placed], moved[:, placed])
+
+
+@torch.no_grad()
+def test_kinds_of_tokens_can_be_blanked(nano):
+    seen = features(["a", "b", "c"], views=1)
+    grid, stats = torch.from_numpy(seen.grid).float(), torch.from_numpy(seen.stats).float()
+    _, scores = nano.readout(grid, stats)
+    hidden = torch.tensor([[True, False], [False, True], [False, False]])
+    tokens, _ = nano.abstractor(grid, stats, scores, hidden)
+    config = nano.abstractor.config
+    first, second = config.forensic_tokens, config.forensic_tokens + config.trace_tokens
+    blank = (tokens == 0).all(dim=-1)
+    assert blank[0].tolist() == [i < first for i in range(config.tokens)]
+    assert blank[1].tolist() == [i >= second for i in range(config.tokens)]
+    assert not blank[2].any()
 
 
 def test_statistics_are_standardised(nano):
@@ -158,7 +184,7 @@ def test_statistics_are_standardised(nano):
 
 def test_default_sizes_fit_each_other():
     assert AbstractorConfig().width == DecoderConfig().width
-    assert AbstractorConfig().tokens == 20
+    assert AbstractorConfig().tokens == 22
     assert DecoderConfig().head_dim * DecoderConfig().heads == DecoderConfig().width
 
 

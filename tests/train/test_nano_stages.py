@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_nano import batch_maker, features, tiny_nano
 
-from fakescope.train.nano_stages import StageConfig, run_stage, warm_up_head
+from fakescope.train.nano_stages import StageConfig, run_stage, warm_up_forensics
 
 CONFIG = StageConfig(
     name="tune",
@@ -116,5 +116,5 @@ def test_the_warm_up_learns_a_visible_difference(tokenizer):
     seen = features([f"i{n}" for n in range(40)], views=1)
     fake = torch.tensor([float(n % 2) for n in range(40)])
     stats = torch.from_numpy(seen.stats) + 2 * fake[:, None, None].half()
-    loss = warm_up_head(nano, stats, fake, torch.ones(40), steps=30, rate=1e-3, batch=32)
+    loss = warm_up_forensics(nano.abstractor, stats, fake, torch.ones(40), steps=30, rate=1e-3, batch=32)
     assert loss < 0.4

@@ -18,6 +18,8 @@ from fakescope.train.decoder import DecoderConfig
 from fakescope.train.features import ViewKey
 from fakescope.train.nano_data import BatchMaker, ConversationPool, Features
 from fakescope.train.nano_model import Nano
+from fakescope.train.readout import SCORES, Readings, Readout
+from fakescope.train.readout import WORDS as WORDS_READ
 from fakescope.train.smollm2 import Source, build_tokenizer
 
 WORDS = ("Ġfake", "Ġreal", "ĠThis", "Ġimage", "Ġis", "Ġbecause", "Ġthe")
@@ -41,7 +43,17 @@ def tiny_nano(tokenizer: Tokenizer, seed: int = 0, dropout: float = 0.3) -> Nano
     decoder = DecoderConfig(
         vocab_size=tokenizer.get_vocab_size(), width=64, layers=2, heads=4, kv_heads=2, mlp_width=96
     )
-    return Nano(decoder, AbstractorConfig(64, hidden=32, forensic_tokens=2, dropout=dropout), tokenizer)
+    abstractor = AbstractorConfig(64, hidden=32, forensic_tokens=2, dropout=dropout)
+    return Nano(decoder, abstractor, tokenizer, tiny_readout())
+
+
+def tiny_readout() -> Readout:
+    """Readers with random weights; their words are the tokens 40 to 59."""
+    readout = Readout(768 + 12 * 384, 20, rank=4)
+    readout.word_ids.copy_(torch.arange(40, 60))
+    for part in (readout.basis, readout.words, readout.scores):
+        part.normal_(std=0.02)
+    return readout
 
 
 def features(ids: list[str], views: int = 2, seed: int = 0) -> Features:
@@ -49,7 +61,9 @@ def features(ids: list[str], views: int = 2, seed: int = 0) -> Features:
     rng = np.random.default_rng(seed)
     keys = [ViewKey(i, "plain", v) for i in ids for v in range(views)]
     grid = rng.normal(size=(len(keys), 49, 768)).astype(np.float16)
-    return Features(keys, grid, rng.normal(size=(len(keys), 12, 384)).astype(np.float16))
+    stats = rng.normal(size=(len(keys), 12, 384)).astype(np.float16)
+    words = rng.integers(40, 60, (len(keys), WORDS_READ))
+    return Features(keys, grid, stats, Readings(words, rng.random((len(keys), SCORES), np.float32)))
 
 
 def refs(count: int, fakes: int) -> dict[str, ImageRef]:
@@ -86,13 +100,13 @@ def instructions(images: dict[str, ImageRef]) -> list[Instruction]:
     return made
 
 
-def batch_maker(tokenizer: Tokenizer, seed: int = 0) -> BatchMaker:
+def batch_maker(tokenizer: Tokenizer, seed: int = 0, told: dict[str, list[int]] | None = None) -> BatchMaker:
     images = refs(8, 5)
     made = instructions(images)
     whole = ConversationPool(made, tokenizer, {"judgement": 1, "description": 1})
     labels = ConversationPool(made, tokenizer, {"judgement": 1})
     seen = features(list(images))
-    return BatchMaker((seen, whole), (seen, labels), images, tokenizer, seed)
+    return BatchMaker((seen, whole), (seen, labels), images, tokenizer, seed, told)
 
 
 def write_stub_encoder(path: Path) -> Path:

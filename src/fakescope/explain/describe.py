@@ -1,7 +1,8 @@
-"""The description: reasoning that opens with the verdict, and sentences on its limits and on what to do next."""
+"""The description: what is shown, the verdict and the reasoning for it; sentences on limits and on what to do next."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from fakescope.images.load import LoadedImage
@@ -11,15 +12,18 @@ from fakescope.prompts.product import (
     DESCRIBE_PROMPT,
     LIMITS_PROMPT,
     NEXT_PROMPT,
+    SHOW_PROMPT,
     authenticity_answer,
     description_prefix,
 )
 from fakescope.records import Evidence, Label, Message, Verdict
 
+_LABEL_WORD = re.compile(r"\b(?:fake|real|genuine|authentic|generated)\b", re.IGNORECASE)
 OnText = Callable[[str], None]
 
 MAX_DESCRIPTION_TOKENS = 128
 MAX_SENTENCE_TOKENS = 48
+MAX_CONTENT_TOKENS = 40
 _MOST_LISTED = 3
 
 
@@ -30,13 +34,15 @@ def describe(
     evidence: Sequence[Evidence],
     on_text: OnText | None,
 ) -> str:
-    """The description. It begins with the verdict's label; an abstaining verdict gets both sides instead."""
+    """The description: a sentence on the content, then the verdict's label and its reasons, or both sides of an
+    abstaining one."""
+    shown = show(model, image)
     if verdict.label is None:
-        text = both_sides(verdict, evidence)
+        text = f"{shown} {both_sides(verdict, evidence)}".strip()
         if on_text:
             on_text(text)
         return text
-    opening = description_prefix(verdict.label)
+    opening = f"{shown} {description_prefix(verdict.label)}".strip()
     if on_text:
         on_text(opening)
     parts = [opening]
@@ -46,6 +52,17 @@ def describe(
         if on_text:
             on_text(piece)
     return finish_sentence("".join(parts))
+
+
+def show(model: ForensicModel, image: LoadedImage) -> str:
+    """One sentence on what the image shows; empty where the model has none, or would state a label in it."""
+    (said,) = model.generate_batch(
+        image, [[Message(role="user", content=SHOW_PROMPT)]], max_tokens=MAX_CONTENT_TOKENS
+    )
+    first = finish_sentence(said).partition(". ")[0].rstrip(".")
+    if not first or _LABEL_WORD.search(first):
+        return ""
+    return first + "."
 
 
 def both_sides(verdict: Verdict, evidence: Sequence[Evidence]) -> str:

@@ -166,7 +166,7 @@ def _open(data: bytes, format: str, shown: str, limits: Limits) -> Image.Image:
     if format in ("TIFF", "AVIF"):
         _check_tags(data, format, shown, limits)
     if format == "HEIF":
-        from pillow_heif import HeifImageFile
+        from pi_heif import HeifImageFile
 
         image: Image.Image = HeifImageFile(io.BytesIO(data))
         return image

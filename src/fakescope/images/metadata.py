@@ -69,7 +69,7 @@ def _read_tags(data: bytes, format: str) -> dict[str, bytes | int]:
 def _exif_of_box_file(data: bytes, format: str) -> bytes:
     """HEIF and AVIF keep the block where only their decoder finds it; the image is opened, not decoded."""
     if format == "HEIF":
-        from pillow_heif import HeifImageFile
+        from pi_heif import HeifImageFile
 
         return find_exif(data, format, HeifImageFile(io.BytesIO(data)))
     if format == "AVIF":

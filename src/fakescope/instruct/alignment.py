@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from fakescope.instruct.dialogue import conversation
 from fakescope.instruct.phrasing import ascii_text, clean, full_sentence, lower_start, pick, rng_for
+from fakescope.prompts.product import SHOW_PROMPT
 from fakescope.prompts.wordings import KIND, SHOW
 from fakescope.records import ChainRecord, ImageRef, Instruction
 
@@ -64,6 +65,7 @@ _ORDER = re.compile(
 )
 _NOT_PROSE = re.compile(r"[{}\[\]|\\=<>@$%^~]|--|::|https?:|\btype\s*:|[A-Za-z]+_[A-Za-z]+| : ")
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+ (?:de |van |von )?[A-Z][a-z]+")
+_SENTENCE = re.compile(r"[A-Z][A-Za-z0-9 ,;'\"()&/-]{25,220}\.")
 _LEADING_NAME = re.compile(r"^[A-Z][a-z]+ [A-Z][a-z]+")
 _AGE = re.compile(r"\b(\d{2})[ -]?(?:yo|year[ -]olds?|years old)\b ?", re.IGNORECASE)
 
@@ -73,18 +75,24 @@ def alignments(source: ChainRecord | ImageRef, *, seed: int) -> Iterator[Instruc
     image = source.image if isinstance(source, ChainRecord) else source
     rng = rng_for(seed, "alignment", image.id)
     if isinstance(source, ChainRecord):
-        subject = clean(source.subject)
-        captions = [subject, _retold(subject, rng)] if subject else []
-        kind = source.kind
+        subject, kind = clean(source.subject), source.kind
     else:
-        said = caption(source.caption)
+        subject, kind = whole_sentence(source.caption), source.group.partition("-")[0]
+    if subject:
+        captions = [subject, _retold(subject, rng)]
+    else:
+        said = caption(image.caption)
         captions = [_say(said, rng)] if said else []
-        kind = source.group.partition("-")[0]
-    questions = rng.sample(SHOW, len(captions))
+    questions = [SHOW_PROMPT if subject else pick(rng, SHOW), *rng.sample(SHOW, 1)][: len(captions)]
     for question, answer in zip(questions, captions, strict=True):
         yield conversation(source, "alignment", (question, answer))
     if kind in KINDS:
         yield conversation(source, "alignment", (pick(rng, KIND), _kind_answer(kind, rng)))
+
+
+def whole_sentence(text: str) -> str:
+    """A caption that is one plain sentence already, as people write them; empty for anything else."""
+    return text if _SENTENCE.fullmatch(text) and not (_NOISE.search(text) or _STYLE.search(text)) else ""
 
 
 def caption(text: str) -> str:

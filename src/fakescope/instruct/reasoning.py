@@ -69,7 +69,7 @@ CONCLUSIONS: dict[Label, dict[Strength, tuple[str, ...]]] = {
 
 
 def reasoning(record: ChainRecord, *, seed: int) -> Iterator[Instruction]:
-    """The fixed description conversation first, then other wordings of both directions.
+    """The fixed description conversation first, content and then reasons; then other wordings of both directions.
 
     A record without a usable description, label or observation yields fewer or none.
     """
@@ -79,7 +79,8 @@ def reasoning(record: ChainRecord, *, seed: int) -> Iterator[Instruction]:
     rng = rng_for(seed, "reasoning", record.image.id)
     told = description(record)
     if told:
-        yield conversation(record, "reasoning", (DESCRIBE_PROMPT, told))
+        shown = clean(record.subject)
+        yield conversation(record, "reasoning", (DESCRIBE_PROMPT, f"{shown} {told}".strip()))
         yield conversation(record, "reasoning", (pick(rng, DESCRIBE), told))
         yield conversation(record, "reasoning", (_why(label, rng), told))
     if told and label is Label.FAKE:

@@ -1,6 +1,6 @@
 """fakescope-nano: the embedded multimodal model, run by ONNX Runtime.
 
-    image -> view -> encoder (int8, frozen) -> abstractor -> 20 visual tokens -> decoder -> logits, text
+    image -> view -> encoder (int8, frozen) -> abstractor -> 22 visual tokens and 12 words -> decoder -> logits, text
 
 The visual tokens are read once into the decoder's key/value cache; every question about the image continues from
 there.
@@ -19,7 +19,6 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 from PIL import Image
-from tokenizers import Tokenizer
 
 from fakescope.errors import ModelError
 from fakescope.images.load import LoadedImage
@@ -27,6 +26,7 @@ from fakescope.images.preprocess import view
 from fakescope.models.base import ANSWER_PREFIX, Logits, ModelCard
 from fakescope.models.decoding import next_token
 from fakescope.models.nano_format import END, IMAGE_PREFIX, PAD, render_conversation
+from fakescope.models.tokenizer import BpeTokenizer
 from fakescope.models.zoo import read_card
 from fakescope.prompts.paper import AUTHENTICITY_QUESTION
 from fakescope.records import Message
@@ -43,13 +43,37 @@ _CACHED_IMAGES = 4
 
 @dataclass(frozen=True)
 class _Prefix:
-    """An image as the decoder remembers it: keys and values [2 * layers, 1, kv_heads, positions, head_dim]."""
+    """An image as the decoder remembers it: keys and values [2 * layers, 1, kv_heads, positions, head_dim], and
+    the words it is read as [1, 12]."""
 
     cache: Float
+    words: Int
 
     @property
     def length(self) -> int:
         return int(self.cache.shape[3])
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Pictures as the decoder is shown them: visual tokens [n, tokens, width], words (token ids) [n, 12]."""
+
+    visual: Float
+    words: Int
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """The words that images are read as [B, 12], and which of them a conversation has not used yet [B, 12]."""
+
+    words: Int
+    offered: Float
+
+    @classmethod
+    def of(cls, words: Int, texts: Sequence[Sequence[int]]) -> _Offer:
+        """Words [B, 12], and for each row the token ids of its conversation so far."""
+        said = [np.isin(row, np.array(text, np.int64)) for row, text in zip(words, texts, strict=True)]
+        return cls(words, 1 - np.stack(said).astype(np.float32))
 
 
 class NanoModel:
@@ -70,14 +94,14 @@ class NanoModel:
             self._encoder = _session(folder / "encoder.onnx", 1)
             self._abstractor = _session(folder / "abstractor.onnx", 1)
             self._decoder = _session(folder / "decoder.onnx", self._threads)
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._tokenizer = BpeTokenizer(folder / "tokenizer.json")
         except Exception as error:
             raise ModelError(f"fakescope-nano cannot be loaded: {error}", "reinstall fakescope") from error
-        self._ids: dict[str, int] = {t: self._tokenizer.token_to_id(t) or 0 for t in (PAD, IMAGE_PREFIX, END)}
+        self._ids: dict[str, int] = {t: self._tokenizer.token_id(t) or 0 for t in (PAD, IMAGE_PREFIX, END)}
         shapes = {i.name: i.shape for i in self._decoder.get_inputs()}
         past, self._width = shapes["past"], int(shapes["visual"][2])
         self._empty = np.zeros((past[0], 1, past[2], 0, past[4]), np.float32)
-        self._vocab = self._tokenizer.get_vocab_size()
+        self._vocab = self._tokenizer.size
         self._prefixes: OrderedDict[str, _Prefix] = OrderedDict()
 
     @property
@@ -85,7 +109,7 @@ class NanoModel:
         return self._card
 
     def token_id(self, word: str) -> int | None:
-        ids = self._tokenizer.encode(" " + word, add_special_tokens=False).ids
+        ids = self._tokenizer.encode(" " + word)
         return ids[0] if len(ids) == 1 else None
 
     def answer_logits(
@@ -173,48 +197,49 @@ class NanoModel:
             ids = [
                 i for text, _ in render_conversation([_disarmed(m) for m in kept]) for i in self._encode(text)
             ]
-            if len(ids) <= MAX_QUESTION_TOKENS or len(kept) <= 2:
-                return ids[-MAX_QUESTION_TOKENS:]
+            if len(ids) <= MAX_QUESTION_TOKENS:
+                return ids
+            if len(kept) <= 2:  # one overlong turn: its opening token and its end are kept
+                return [ids[0], *ids[-MAX_QUESTION_TOKENS + 1 :]]
             kept = kept[2:]
 
     def _encode(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
+        return self._tokenizer.encode(text)
 
     def text(self, ids: Sequence[int]) -> str:
         """Token ids as text, without the end of the turn."""
-        text: str = self._tokenizer.decode([i for i in ids if i != self._ids[END]], skip_special_tokens=False)
-        return text
+        return self._tokenizer.decode([i for i in ids if i != self._ids[END]])
 
     # -- seeing -----------------------------------------------------------------------------------------------
 
-    def _see(self, pictures: Sequence[Image.Image]) -> Float:
-        """RGB pictures -> visual tokens [n, tokens, width]. One picture a run: int8 scales depend on the batch."""
+    def _see(self, pictures: Sequence[Image.Image]) -> _Seen:
+        """What the decoder is shown of RGB pictures. One picture a run: int8 scales depend on the batch."""
 
-        def one(picture: Image.Image) -> Float:
+        def one(picture: Image.Image) -> _Seen:
             grid, stats = self.encode(view(picture)[None])
-            visual: Float = self._abstractor.run(None, {"grid": grid, "stats": stats})[0]
-            return visual
+            return _Seen(*self._abstractor.run(None, {"grid": grid, "stats": stats}))
 
         if len(pictures) == 1:
             return one(pictures[0])
         with ThreadPoolExecutor(self._threads) as pool:
-            return np.concatenate(list(pool.map(one, pictures)))
+            seen = list(pool.map(one, pictures))
+        return _Seen(np.concatenate([s.visual for s in seen]), np.concatenate([s.words for s in seen]))
 
     def _prefix_of(self, image: LoadedImage) -> _Prefix:
         found = self._prefixes.get(image.sha256)
         if found is None:
-            visual = self._see([image.pixels])
-            _, cache = self._run(self._image_ids(visual), visual, self._empty)
-            found = self._prefixes[image.sha256] = _Prefix(cache)
+            seen = self._see([image.pixels])
+            _, cache = self._run(self._image_ids(seen), seen.visual, self._empty, _Offer.of(seen.words, [[]]))
+            found = self._prefixes[image.sha256] = _Prefix(cache, seen.words)
             while len(self._prefixes) > _CACHED_IMAGES:
                 self._prefixes.popitem(last=False)
         return found
 
-    def _image_ids(self, visual: Float) -> Int:
-        """<image> and the visual tokens; ids past the vocabulary stand for rows of `visual`."""
-        ids = [self._ids[IMAGE_PREFIX], *range(self._vocab, self._vocab + visual.shape[1])]
-        return np.tile(np.array(ids, np.int64), (visual.shape[0], 1))
+    def _image_ids(self, seen: _Seen) -> Int:
+        """<image>, the visual tokens, and the words; ids past the vocabulary stand for rows of `visual`."""
+        count, tokens, _ = seen.visual.shape
+        ids = np.array([self._ids[IMAGE_PREFIX], *range(self._vocab, self._vocab + tokens)], np.int64)
+        return np.concatenate([np.tile(ids, (count, 1)), seen.words], axis=1)
 
     # -- the decoder ------------------------------------------------------------------------------------------
 
@@ -223,6 +248,7 @@ class NanoModel:
         ids: Int,
         visual: Float,
         past: Float,
+        offer: _Offer,
         pads: NDArray[np.int64] | None = None,
         image_length: int = 0,
     ) -> tuple[Float, Float]:
@@ -230,6 +256,7 @@ class NanoModel:
 
         Args:
             ids: [B, T], left-padded.
+            offer: The words of each row's image.
             pads: [B], how many padding positions lie between the image and each row's text, in cache and `ids`.
             image_length: Positions of the image at the start of the cache.
         """
@@ -253,33 +280,38 @@ class NanoModel:
                 "positions": np.maximum(positions, 0).astype(np.int64),
                 "mask": np.where(blocked, _HIDDEN, np.float32(0))[:, None],
                 "past": past,
+                "words": offer.words,
+                "offered": offer.offered,
             },
         )
         return logits, cache
 
-    def _first_answers(self, visual: Float, question: str, prefix: str) -> Float:
-        text = np.tile(np.array(self.answer_slot_ids(question, prefix), np.int64), (len(visual), 1))
-        ids = np.concatenate([self._image_ids(visual), text], axis=1)
-        past = np.repeat(self._empty, len(visual), axis=1)
-        return self._run(ids, visual, past)[0]
+    def _first_answers(self, seen: _Seen, question: str, prefix: str) -> Float:
+        count = len(seen.visual)
+        text = self.answer_slot_ids(question, prefix)
+        ids = np.concatenate([self._image_ids(seen), np.tile(np.array(text, np.int64), (count, 1))], axis=1)
+        past = np.repeat(self._empty, count, axis=1)
+        return self._run(ids, seen.visual, past, _Offer.of(seen.words, [text] * count))[0]
 
-    def _start(self, image: LoadedImage, rows: Sequence[list[int]]) -> tuple[Float, Float, Int, int]:
-        """Read conversations about one image: logits [B, V], cache, paddings [B], positions of the image."""
+    def _start(self, image: LoadedImage, rows: Sequence[list[int]]) -> tuple[Float, Float, Int, _Prefix]:
+        """Read conversations about one image: logits [B, V], cache, paddings [B], the image."""
         prefix = self._prefix_of(image)
         longest = max(len(row) for row in rows)
         pads = np.array([longest - len(row) for row in rows], np.int64)
         ids = np.array([[self._ids[PAD]] * (longest - len(row)) + row for row in rows], np.int64)
         past = np.repeat(prefix.cache, len(rows), axis=1)
         visual = np.zeros((len(rows), 1, self._width), np.float32)
-        logits, cache = self._run(ids, visual, past, pads, prefix.length)
-        return logits, cache, pads, prefix.length
+        offer = _Offer.of(np.repeat(prefix.words, len(rows), axis=0), rows)
+        logits, cache = self._run(ids, visual, past, offer, pads, prefix.length)
+        return logits, cache, pads, prefix
 
     def _next_logits(self, image: LoadedImage, rows: Sequence[list[int]]) -> Float:
         return self._start(image, rows)[0]
 
     def _decode(self, image: LoadedImage, rows: Sequence[list[int]], max_tokens: int) -> Iterator[list[int]]:
         """Greedy decoding, all rows together; yields one token a row until all have ended."""
-        logits, cache, pads, image_length = self._start(image, rows)
+        logits, cache, pads, prefix = self._start(image, rows)
+        words = np.repeat(prefix.words, len(rows), axis=0)
         visual = np.zeros((len(rows), 1, self._width), np.float32)
         said: list[list[int]] = [[] for _ in rows]
         for _ in range(max_tokens):
@@ -292,7 +324,9 @@ class NanoModel:
             if all(token == self.end_id for token in tokens):
                 return
             yield tokens
-            logits, cache = self._run(np.array(tokens, np.int64)[:, None], visual, cache, pads, image_length)
+            offer = _Offer.of(words, [[*row, *s] for row, s in zip(rows, said, strict=True)])
+            ids = np.array(tokens, np.int64)[:, None]
+            logits, cache = self._run(ids, visual, cache, offer, pads, prefix.length)
 
 
 def _disarmed(message: Message) -> Message:

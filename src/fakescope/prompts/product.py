@@ -9,8 +9,12 @@ from fakescope.prompts.paper import AUTHENTICITY_ANSWER, AUTHENTICITY_QUESTION
 from fakescope.records import Label
 from fakescope.taxonomy import BY_ID, CRITERION_IDS
 
+SHOW_PROMPT = "What does this image show?"
+"""Asked alone; the answer is one sentence on the content, with which the description then begins."""
+
 DESCRIBE_PROMPT = "Explain what you see and why this image is fake or real."
-"""Asked alone, as the first turn. The answer begins with `description_prefix(label)`."""
+"""Asked alone, as the first turn. The answer begins with a sentence on the content, then
+`description_prefix(label)`."""
 
 TRACE_QUESTION = "Judge the {name} of this image: abnormal, natural or unclear?"
 """Asked alone, once for each criterion. The answer begins with one of `TRACE_TAGS` and a full stop."""
@@ -31,7 +35,7 @@ def authenticity_answer(label: Label) -> str:
 
 
 def description_prefix(label: Label) -> str:
-    """The words with which every description of that label begins; no space at the end."""
+    """The words with which the verdict of a description begins; no space at the end."""
     return f"This image is {label.value} because"
 
 
@@ -50,6 +54,7 @@ def prompt_hash() -> str:
     """12 hex digits that change whenever a fixed prompt changes; stored with every examination."""
     fixed = (
         AUTHENTICITY_QUESTION,
+        SHOW_PROMPT,
         DESCRIBE_PROMPT,
         LIMITS_PROMPT,
         NEXT_PROMPT,

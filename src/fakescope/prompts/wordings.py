@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 SHOW: tuple[str, ...] = (
-    "What does this image show?",
     "What is in this picture?",
     "Describe the content of this image in one sentence.",
     "What can be seen here?",

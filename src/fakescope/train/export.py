@@ -20,6 +20,8 @@ from fakescope.train.abstractor import Abstractor
 from fakescope.train.decoder import Decoder
 from fakescope.train.encoder import GRID, GRID_TAPS, TAPS, WIDTH
 from fakescope.train.nano_model import Nano
+from fakescope.train.readout import WORDS, Readout
+from fakescope.train.word_head import WordHead, add_to_words
 
 OPSET = 18
 BLOCK = 32
@@ -29,31 +31,41 @@ _SMALLEST_QUANTISED = 4096
 
 
 class _AbstractorGraph(nn.Module):
-    """The abstractor without its auxiliary head, which gives no verdict and does not ship."""
+    """Readers and abstractor, without its auxiliary head, which gives no verdict and does not ship."""
 
-    def __init__(self, abstractor: Abstractor) -> None:
+    def __init__(self, readout: Readout, abstractor: Abstractor) -> None:
         super().__init__()
+        self.readout = readout
         self.abstractor = abstractor
 
-    def forward(self, grid: Tensor, stats: Tensor) -> Tensor:
-        tokens: Tensor = self.abstractor(grid, stats)[0]
-        return tokens
+    def forward(self, grid: Tensor, stats: Tensor) -> tuple[Tensor, Tensor]:
+        words, scores = self.readout(grid, stats)
+        return self.abstractor(grid, stats, scores)[0], words
 
 
 class _DecoderGraph(nn.Module):
-    """One call of the decoder with its cache as a single tensor.
+    """One call of decoder and word head, with the cache as a single tensor.
 
     ids [B, T] (ids past the vocabulary stand for rows of `visual`), visual [B, n, D], positions [B, T],
-    mask [B, 1, T, P + T] additive, past [2 * layers, B, kv_heads, P, head_dim] ->
+    mask [B, 1, T, P + T] additive, past [2 * layers, B, kv_heads, P, head_dim], words [B, 12] and which of them are
+    still offered [B, 12] ->
     logits [B, vocabulary] of the last position, present [2 * layers, B, kv_heads, P + T, head_dim].
     """
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, word_head: WordHead) -> None:
         super().__init__()
         self.decoder = decoder
+        self.word_head = word_head
 
     def forward(
-        self, ids: Tensor, visual: Tensor, positions: Tensor, mask: Tensor, past: Tensor
+        self,
+        ids: Tensor,
+        visual: Tensor,
+        positions: Tensor,
+        mask: Tensor,
+        past: Tensor,
+        words: Tensor,
+        offered: Tensor,
     ) -> tuple[Tensor, Tensor]:
         vocab = self.decoder.config.vocab_size
         is_text = (ids < vocab)[..., None]
@@ -63,7 +75,9 @@ class _DecoderGraph(nn.Module):
         caches = [(past[2 * i], past[2 * i + 1]) for i in range(self.decoder.config.layers)]
         hidden, cache = self.decoder.hidden(torch.where(is_text, text, seen), positions, mask, caches)
         present = torch.stack([tensor for pair in cache for tensor in pair])
-        return self.decoder.logits(hidden[:, -1]), present
+        last = hidden[:, -1]
+        more = self.word_head(last, self.decoder.embedding(words)) * offered
+        return add_to_words(self.decoder.logits(last), words, more), present
 
 
 def export_nano(nano: Nano, folder: Path) -> None:
@@ -73,18 +87,18 @@ def export_nano(nano: Nano, folder: Path) -> None:
     grid = torch.zeros(1, GRID * GRID, len(GRID_TAPS) * WIDTH)
     stats = torch.zeros(1, 3 * len(TAPS), WIDTH)
     _export(
-        _AbstractorGraph(nano.abstractor),
+        _AbstractorGraph(nano.readout, nano.abstractor),
         (grid, stats),
         folder / "abstractor.onnx",
         ["grid", "stats"],
-        ["visual"],
-        {"grid": {0: "batch"}, "stats": {0: "batch"}, "visual": {0: "batch"}},
+        ["visual", "words"],
+        {name: {0: "batch"} for name in ("grid", "stats", "visual", "words")},
     )
     _export(
-        _DecoderGraph(nano.decoder),
+        _DecoderGraph(nano.decoder, nano.word_head),
         _decoder_example(nano),
         folder / "decoder.onnx",
-        ["ids", "visual", "positions", "mask", "past"],
+        ["ids", "visual", "positions", "mask", "past", "words", "offered"],
         ["logits", "present"],
         {
             "ids": {0: "batch", 1: "length"},
@@ -92,6 +106,8 @@ def export_nano(nano: Nano, folder: Path) -> None:
             "positions": {0: "batch", 1: "length"},
             "mask": {0: "batch", 2: "length", 3: "total"},
             "past": {1: "batch", 3: "held"},
+            "words": {0: "batch"},
+            "offered": {0: "batch"},
             "logits": {0: "batch"},
             "present": {1: "batch", 3: "total"},
         },
@@ -106,6 +122,8 @@ def _decoder_example(nano: Nano) -> tuple[Tensor, ...]:
         torch.arange(4, 9).repeat(2, 1),
         torch.zeros(2, 1, 5, 9),
         torch.zeros(2 * config.layers, 2, config.kv_heads, 4, config.head_dim),
+        torch.arange(2 * WORDS).reshape(2, WORDS),
+        torch.ones(2, WORDS),
     )
 
 
@@ -170,6 +188,22 @@ def quantise(values: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.
     blocks = values.reshape(-1, BLOCK)
     scale = np.maximum(np.abs(blocks).max(axis=1, keepdims=True) / np.float32(127.0), np.float32(1e-12))
     return np.clip(np.rint(blocks / scale), -127, 127).astype(np.int8), scale.astype(np.float32)
+
+
+def unpack_decoder(path: Path) -> dict[str, Tensor]:
+    """The weights of an exported decoder, as `Decoder.load_state_dict` takes them: to train on from a release."""
+    stored = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(path)).graph.initializer}
+    weights: dict[str, Tensor] = {}
+    for name, values in stored.items():
+        if not name.startswith("decoder."):
+            continue
+        if name.endswith("_int8"):
+            base = name.removesuffix("_int8")
+            unpacked = values.astype(np.float32) * stored[f"{base}_scale"]
+            weights[base] = torch.from_numpy(unpacked.reshape(stored[f"{base}_shape"]))
+        elif not name.endswith(("_scale", "_shape")):
+            weights[name] = torch.from_numpy(values.copy())
+    return {name.removeprefix("decoder."): value for name, value in weights.items()}
 
 
 def round_weights(module: nn.Module) -> None:

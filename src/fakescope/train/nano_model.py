@@ -19,6 +19,8 @@ from fakescope.models.nano_format import IMAGE_PREFIX, PAD, render_conversation
 from fakescope.records import Message
 from fakescope.train.abstractor import Abstractor, AbstractorConfig
 from fakescope.train.decoder import Decoder, DecoderConfig
+from fakescope.train.readout import Readout
+from fakescope.train.word_head import WordHead, add_to_words, still_offered
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Batch:
     """Rows padded to one length T, with the image's features.
 
     grid [B, 49, 768], stats [B, 12, 384], ids and segments [B, T] int64, targets [B, T] float32,
-    fake [B] float32: 1 fake, 0 real, NaN where the label is not to be learned.
+    fake [B] float32: 1 fake, 0 real, NaN where the label is not to be learned; words [B, 12] int64 and scores
+    [B, 30]: the readings of the image; hidden_kinds [B, 2] bool: see `Abstractor`.
     """
 
     grid: Tensor
@@ -70,9 +73,24 @@ class Batch:
     segments: Tensor
     targets: Tensor
     fake: Tensor
+    words: Tensor
+    scores: Tensor
+    hidden_kinds: Tensor
 
 
-def collate(rows: Sequence[Row], grid: Tensor, stats: Tensor, fake: Tensor, pad_id: int) -> Batch:
+@dataclass(frozen=True)
+class Images:
+    """What is known of a batch's images, row by row; see `Batch`."""
+
+    grid: Tensor
+    stats: Tensor
+    words: Tensor
+    scores: Tensor
+    fake: Tensor
+    hidden_kinds: Tensor
+
+
+def collate(rows: Sequence[Row], images: Images, pad_id: int) -> Batch:
     """Pad rows to the longest; padding belongs to segment -1 and is never predicted."""
     length = max(len(row.ids) for row in rows)
 
@@ -83,12 +101,15 @@ def collate(rows: Sequence[Row], grid: Tensor, stats: Tensor, fake: Tensor, pad_
         return out
 
     return Batch(
-        grid=grid.float(),
-        stats=stats.float(),
+        grid=images.grid.float(),
+        stats=images.stats.float(),
+        words=images.words,
+        scores=images.scores.float(),
+        hidden_kinds=images.hidden_kinds,
         ids=padded([r.ids for r in rows], pad_id, torch.int64),
         segments=padded([r.segments for r in rows], -1, torch.int64),
         targets=padded([r.targets for r in rows], 0.0, torch.float32),
-        fake=fake,
+        fake=images.fake,
     )
 
 
@@ -101,34 +122,50 @@ class Losses:
 
 
 class Nano(nn.Module):
-    """Abstractor and decoder together."""
+    """Readers, abstractor and decoder together."""
 
-    def __init__(self, decoder: DecoderConfig, abstractor: AbstractorConfig, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, decoder: DecoderConfig, abstractor: AbstractorConfig, tokenizer: Tokenizer, readout: Readout
+    ) -> None:
         super().__init__()
+        self.readout = readout
         self.decoder = Decoder(decoder)
         self.abstractor = Abstractor(abstractor)
+        self.word_head = WordHead(decoder.width)
         self.image_id = tokenizer.token_to_id(IMAGE_PREFIX)
         self.pad_id = tokenizer.token_to_id(PAD)
 
     def prefix(self, grid: Tensor, stats: Tensor) -> tuple[Tensor, Tensor]:
-        """What the decoder reads of an image: [B, 1 + tokens, D], and the auxiliary logit [B]."""
-        tokens, head = self.abstractor(grid, stats)
+        """What the decoder reads of an image: [B, 1 + tokens + 12, D], and the auxiliary logit [B]."""
+        words, scores = self.readout(grid, stats)
+        return self._prefix(words, *self.abstractor(grid, stats, scores))
+
+    def _prefix(self, words: Tensor, tokens: Tensor, head: Tensor) -> tuple[Tensor, Tensor]:
         start = self.decoder.embedding.weight[self.image_id].expand(tokens.shape[0], 1, -1)
-        return torch.cat([start, tokens], dim=1), head
+        return torch.cat([start, tokens, self.decoder.embedding(words)], dim=1), head
 
     def forward(self, batch: Batch) -> Losses:
-        prefix, head = self.prefix(batch.grid, batch.stats)
+        seen = self.abstractor(batch.grid, batch.stats, batch.scores, batch.hidden_kinds)
+        prefix, head = self._prefix(batch.words, *seen)
         count = prefix.shape[1]
         embeds = torch.cat([prefix, self.decoder.embedding(batch.ids)], dim=1)
         segments = F.pad(batch.segments, (count, 0), value=0)
         hidden, _ = self.decoder.hidden(embeds, segment_positions(segments, count), segment_mask(segments))
         return Losses(self._text_loss(hidden[:, count:], batch), self._head_loss(head, batch.fake))
 
+    def logits(self, hidden: Tensor, words: Tensor, offered: Tensor) -> Tensor:
+        """Next-token logits [N, V] of hidden states [N, D] about images read as words [N, 12], of which those
+        `offered` [N, 12] have not been said."""
+        more = self.word_head(hidden, self.decoder.embedding(words)) * offered
+        return add_to_words(self.decoder.logits(hidden), words, more)
+
     def _text_loss(self, hidden: Tensor, batch: Batch) -> Tensor:
         """A token is predicted from the one before it in its own conversation."""
         weight = batch.targets[:, 1:] * (batch.segments[:, 1:] == batch.segments[:, :-1])
         chosen = weight > 0
-        logits = self.decoder.logits(hidden[:, :-1][chosen])
+        row = chosen.nonzero()[:, 0]
+        offered = still_offered(batch.ids, batch.segments, batch.words)[:, :-1][chosen]
+        logits = self.logits(hidden[:, :-1][chosen], batch.words[row], offered)
         loss = F.cross_entropy(logits, batch.ids[:, 1:][chosen], reduction="none")
         return (loss * weight[chosen]).sum() / weight.sum().clamp_min(1.0)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from fakescope.train.abstractor import Abstractor
 from fakescope.train.checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
 from fakescope.train.nano_data import BatchMaker
 from fakescope.train.nano_model import Batch, Losses, Nano
@@ -54,8 +55,8 @@ class StageConfig:
     save_every: int = 50
 
 
-def warm_up_head(
-    nano: Nano,
+def warm_up_forensics(
+    abstractor: Abstractor,
     stats: Tensor,
     fake: Tensor,
     weights: Tensor,
@@ -72,16 +73,18 @@ def warm_up_head(
         fake: float32 [N], 1 fake, 0 real.
         weights: Sampling weights [N].
     """
-    nano.abstractor.fit_scale(stats)
-    parts = [*nano.abstractor.forensic.parameters(), *nano.abstractor.head.parameters()]
+    abstractor.fit_scale(stats)
+    parts = [*abstractor.forensic.parameters(), *abstractor.head.parameters()]
+    for part in parts:
+        part.requires_grad_(True)
     optimizer = torch.optim.AdamW(parts, lr=rate, weight_decay=0.05)
     generator = torch.Generator().manual_seed(seed)
-    nano.train()
+    abstractor.train()
     loss = torch.zeros(())
     for step in range(steps):
         _set_rates(optimizer, [rate], _schedule(step, steps, 50))
         rows = torch.multinomial(weights, batch, replacement=True, generator=generator)
-        logit = nano.abstractor.head(nano.abstractor.summary(stats[rows].float())).squeeze(-1)
+        logit = abstractor.head(abstractor.summary(stats[rows].float())).squeeze(-1)
         loss = nn.functional.binary_cross_entropy_with_logits(logit, fake[rows] * 0.9 + 0.05)
         optimizer.zero_grad()
         loss.backward()
@@ -94,7 +97,8 @@ def run_stage(
 ) -> None:
     """Train one stage, resuming from `folder / config.name` if a checkpoint is there."""
     nano.decoder.requires_grad_(not config.freeze_decoder)
-    groups = [{"params": list(nano.abstractor.parameters())}, {"params": list(nano.decoder.parameters())}]
+    bridge = [*nano.abstractor.parameters(), *nano.word_head.parameters()]
+    groups = [{"params": bridge}, {"params": list(nano.decoder.parameters())}]
     optimizer = torch.optim.AdamW(
         groups, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
     )

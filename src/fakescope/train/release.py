@@ -14,21 +14,19 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from fakescope.bench.data import Sample, load_references, load_samples
-from fakescope.bench.metrics import micro_f1
-from fakescope.explain.traces import Judged, judge_criteria
+from fakescope.bench.data import Sample, load_samples
 from fakescope.images.load import load_image
 from fakescope.models.base import Band, Calibration, ModelCard
 from fakescope.models.nano import NanoModel
 from fakescope.records import ImageRef, Label
-from fakescope.taxonomy import CRITERION_IDS
 from fakescope.train.export import export_nano, round_weights
+from fakescope.train.finding_thresholds import choose_finding_thresholds, marking_rates
 from fakescope.train.nano_model import Nano
 from fakescope.train.parity import compare
 from fakescope.verdict.abstain import choose_band
@@ -54,7 +52,14 @@ class DevScores:
 
 
 def release(
-    nano: Nano, work: Path, folder: Path, data: Path, extra: Sequence[Path], held_out: Sequence[str]
+    nano: Nano,
+    work: Path,
+    folder: Path,
+    data: Path,
+    extra: Sequence[Path],
+    held_out: Sequence[str],
+    revision: str,
+    word_boost: float,
 ) -> None:
     """Export, calibrate and write `folder`.
 
@@ -64,8 +69,13 @@ def release(
         folder: Where the release is written.
         data: Folder of the seed; its dev split is used.
         extra: Folders whose images of `held_out` sources are used as unseen dev images.
+        held_out: Sources that training never saw.
+        revision: Names the release; results are kept by it, so no two releases may share one.
+        word_boost: Added to the copying head's bias, in nats; chosen on dev descriptions.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad():
+        nano.word_head.due.bias.add_(word_boost)
     rounded = copy.deepcopy(nano)
     round_weights(rounded)
     export_nano(rounded, folder)
@@ -73,12 +83,12 @@ def release(
         shutil.copyfile(work / name, folder / name)
     card = ModelCard(
         name=NAME,
-        revision=datetime.now(UTC).strftime("%Y%m%d"),
+        revision=revision,
         licence="Apache-2.0",
         fake_words=("fake",),
         real_words=("real",),
         limits=LIMITS,
-        summary="Embedded 47M-parameter forensic LMM: DINOv2-S/14 (9 blocks), abstractor, 5-layer decoder.",
+        summary="Embedded 49M-parameter forensic LMM: DINOv2-S/14, linear readers, abstractor, 5-layer decoder.",
     )
     _write_card(folder, card)
     model = NanoModel(folder)
@@ -90,11 +100,13 @@ def release(
         "rounding": compare(nano, model, some).as_dict(),
     }
     card, fit = _calibrate(card, model, seen, unseen)
-    card = replace(card, finding_thresholds=_finding_threshold(model, data, seen))
+    thresholds, traces = choose_finding_thresholds(model, seen + unseen, marking_rates(work, data))
+    card = replace(card, finding_thresholds=thresholds)
     _write_card(folder, card)
     report = {
         "parity": parity,
         "calibration": fit,
+        "traces": traces,
         "dev_images": len(seen),
         "unseen_images": len(unseen),
     }
@@ -145,17 +157,3 @@ def _evenly(scores: Sequence[DevScores]) -> tuple[NDArray[np.float64], NDArray[n
     llr = np.concatenate([s.llr[r] for s, r in zip(scores, rows, strict=True)])
     target = np.concatenate([s.target[r] for s, r in zip(scores, rows, strict=True)])
     return llr, target
-
-
-def _finding_threshold(model: NanoModel, data: Path, samples: Sequence[Sample]) -> dict[str, float]:
-    """One threshold for all criteria: the best micro-F1 on the annotated fakes of dev."""
-    references = load_references(data)
-    fakes = [s for s in samples if s.label is Label.FAKE and s.id in references]
-    chances = [judge_criteria(model, load_image(s.path)) for s in fakes]
-    truth = [references[s.id].abnormal for s in fakes]
-    best = max(np.arange(0.1, 0.9, 0.02), key=lambda t: micro_f1([_marked(c, t) for c in chances], truth))
-    return dict.fromkeys(CRITERION_IDS, round(float(best), 2))
-
-
-def _marked(chances: Sequence[Judged], threshold: float) -> set[str]:
-    return {j.criterion for j in chances if j.p_abnormal >= threshold}

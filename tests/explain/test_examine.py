@@ -12,7 +12,7 @@ from fakescope.errors import ImageError
 from fakescope.explain.describe import both_sides, finish_sentence
 from fakescope.explain.examine import detect, detect_many, examine, find_conflict
 from fakescope.images.load import load_image
-from fakescope.prompts.product import DESCRIBE_PROMPT, LIMITS_PROMPT, NEXT_PROMPT
+from fakescope.prompts.product import DESCRIBE_PROMPT, LIMITS_PROMPT, NEXT_PROMPT, SHOW_PROMPT
 from fakescope.records import Credentials, Evidence, Label, Verdict
 
 
@@ -36,6 +36,19 @@ def test_the_description_says_what_is_shown_and_then_the_verdict(jpeg, p_fake, l
     assert found.verdict.label == label
     assert found.description.startswith(f"A person sits on a sofa. This image is {label} because")
     assert "".join(pieces) == found.description
+
+
+def test_a_reason_cut_off_by_the_limit_keeps_the_verdict(jpeg):
+    def reply(messages):
+        if messages[-1].content == SHOW_PROMPT:
+            return "A lake at dusk."
+        return "the water and the shore go on and on" if messages[-1].role == "assistant" else "Natural."
+
+    found = examine(jpeg, RecordingModel(default=0.9, reply=reply))
+    assert (
+        found.description
+        == "A lake at dusk. This image is fake because the water and the shore go on and on ..."
+    )
 
 
 def test_an_inconclusive_verdict_gets_both_sides(jpeg):

@@ -45,13 +45,14 @@ def describe(
     opening = f"{shown} {description_prefix(verdict.label)}".strip()
     if on_text:
         on_text(opening)
-    parts = [opening]
+    reasons = [description_prefix(verdict.label)]
     conversation = [Message(role="user", content=DESCRIBE_PROMPT), Message(role="assistant", content=opening)]
     for piece in model.generate(image, conversation, max_tokens=MAX_DESCRIPTION_TOKENS):
-        parts.append(piece)
+        reasons.append(piece)
         if on_text:
             on_text(piece)
-    return finish_sentence("".join(parts))
+    # Finished by itself: where the limit cuts the first reason off, the verdict must not go with it.
+    return f"{shown} {finish_sentence(''.join(reasons))}".strip()
 
 
 def show(model: ForensicModel, image: LoadedImage) -> str:

@@ -76,7 +76,7 @@ def variants(folders: Sequence[frozenset[str]]) -> list[Variant]:
     more = [Variant(f"data of {n + 1} of {len(grown)} folders", _of(ids)) for n, ids in enumerate(grown)]
     return [
         *more[:-1],
-        Variant("all data (as shipped)", _of(grown[-1])),
+        Variant("all data, balanced", _of(grown[-1])),
         Variant("all data, drawn as it comes", _of(grown[-1]), balanced=False),
         Variant("all data, plain views only", lambda ref, kind: kind != "hard"),
     ]

@@ -91,7 +91,8 @@ class ScriptedModel:
         return np.array(rows, np.float32)
 
     def _choice(self, question: str, word: str) -> float:
-        tag = next((tag for name, tag in self.findings.items() if f"the {name} of" in question), "Unclear")
+        asked = (tag for name, tag in self.findings.items() if f"its {name}:" in question)
+        tag = next(asked, "Unclear")
         return 2.0 if word == tag else 0.0
 
     def with_band(self, low: float, high: float) -> ScriptedModel:

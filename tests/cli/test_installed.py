@@ -47,6 +47,11 @@ def test_help_is_instant(arguments):
     assert min(seconds() for _ in range(3)) < 0.5
 
 
+def test_the_package_can_be_run_as_a_module():
+    ended = subprocess.run([sys.executable, "-m", "fakescope", "--version"], capture_output=True, timeout=60)
+    assert ended.stdout == run("--version").stdout
+
+
 def test_detect_and_examine_in_json(tmp_path):
     path = make_jpeg(tmp_path / "photo.jpg")
     (tmp_path / "broken.jpg").write_bytes(path.read_bytes()[:200])

@@ -66,23 +66,41 @@ def test_the_longest_question_passes(jpeg):
 
 
 def test_all_criteria_are_judged_in_order(jpeg):
-    judged = judge_criteria(RecordingModel(), load_image(jpeg))
+    judged = judge_criteria(RecordingModel(), load_image(jpeg), 0.5)
     assert [j.criterion for j in judged] == list(CRITERION_IDS)
     findings = {j.criterion: j.finding for j in judged if j.finding}
     assert findings == {"edge": "abnormal", "tone": "natural"}
     assert all(0 <= j.p_abnormal <= 1 and 0 <= j.p_finding <= 1 for j in judged)
 
 
+class DividedModel(RecordingModel):
+    """Calls everything abnormal on a fake and natural on a real image."""
+
+    def _choice(self, question: str, word: str) -> float:
+        return 5.0 if word == ("Abnormal" if "image is fake" in question else "Natural") else 0.0
+
+
+def test_findings_are_as_sure_as_the_verdict(jpeg):
+    image, model = load_image(jpeg), DividedModel()
+    told = {p: judge_criteria(model, image, p) for p in (0.0, 0.3, 1.0)}
+    chances = [told[p][0].p_abnormal for p in (0.0, 0.3, 1.0)]
+    assert chances[0] < 0.01
+    assert chances[1] == pytest.approx(0.7 * chances[0] + 0.3 * chances[2])
+    assert chances[2] > 0.98
+    assert {j.finding for j in told[0.0]} == {"natural"}
+    assert {j.finding for j in told[1.0]} == {"abnormal"}
+
+
 def test_the_card_sets_where_abnormal_begins(jpeg):
     model = RecordingModel()
-    eager = replace(model, card=replace(model.card, finding_thresholds=dict.fromkeys(CRITERION_IDS, 0.1)))
-    careful = replace(model, card=replace(model.card, finding_thresholds=dict.fromkeys(CRITERION_IDS, 0.95)))
+    eager = replace(model, card=replace(model.card, finding_threshold=0.1))
+    careful = replace(model, card=replace(model.card, finding_threshold=0.95))
     image = load_image(jpeg)
-    assert {j.finding for j in judge_criteria(eager, image)} == {"abnormal"}
-    assert "abnormal" not in {j.finding for j in judge_criteria(careful, image)}
+    assert {j.finding for j in judge_criteria(eager, image, 0.5)} == {"abnormal"}
+    assert "abnormal" not in {j.finding for j in judge_criteria(careful, image, 0.5)}
 
 
 def test_what_cannot_be_judged_is_not_observed(jpeg):
     model = RecordingModel(findings={})
     image = load_image(jpeg)
-    assert observe(model, image, judge_criteria(model, image)) == []
+    assert observe(model, image, judge_criteria(model, image, 0.5)) == []

@@ -21,6 +21,7 @@ from fakescope.prompts import (
     WHY_FAKE_PROMPT,
     authenticity_answer,
     description_prefix,
+    given_trace_question,
     trace_question,
 )
 from fakescope.records import ImageRef, Label
@@ -137,7 +138,10 @@ def test_the_fixed_conversations_exist_for_every_record(made, built):
     for record in made:
         if record.image.split != "test":
             wanted = {AUTHENTICITY_QUESTION, DESCRIBE_PROMPT, *map(trace_question, CRITERION_IDS)}
-            assert wanted <= first[record.image.id]
+            given = {given_trace_question(c, record.image.label) for c in CRITERION_IDS}
+            false = {given_trace_question(c, label) for c in CRITERION_IDS for label in Label} - given
+            assert wanted | given <= first[record.image.id]
+            assert not false & first[record.image.id]
             assert {LIMITS_PROMPT, NEXT_PROMPT, STRENGTH_PROMPT} <= second[record.image.id]
 
 

@@ -47,6 +47,14 @@ def test_each_criterion_has_one_question_of_one_pattern():
     )
     with pytest.raises(ModelError, match="unknown criterion"):
         prompts.trace_question("aura")
+    with pytest.raises(ModelError, match="aura"):
+        prompts.given_trace_question("aura", Label.FAKE)
+
+
+def test_a_criterion_is_asked_under_either_verdict():
+    given = [prompts.given_trace_question("edge", label) for label in Label]
+    assert len(set(given)) == 2
+    assert all(f"image is {label.value}." in question for question, label in zip(given, Label, strict=True))
 
 
 def test_the_prompt_hash_moves_with_a_prompt(monkeypatch):

@@ -99,11 +99,12 @@ def test_the_exported_abstractor_equals_torch(exported):
     session = ort.InferenceSession(str(folder / "abstractor.onnx"), providers=["CPUExecutionProvider"])
     seen = features(["a", "b", "c"], views=1)
     grid, stats = seen.grid.astype(np.float32), seen.stats.astype(np.float32)
-    visual, words = session.run(None, {"grid": grid, "stats": stats})
+    visual, words, read_scores = session.run(None, {"grid": grid, "stats": stats})
     want_words, scores = nano.readout(torch.from_numpy(grid), torch.from_numpy(stats))
     want, _ = nano.abstractor(torch.from_numpy(grid), torch.from_numpy(stats), scores)
     np.testing.assert_allclose(visual, want.numpy(), atol=TOLERANCE)
     np.testing.assert_array_equal(words, want_words.numpy())
+    np.testing.assert_allclose(read_scores, scores.numpy(), atol=TOLERANCE)
 
 
 @torch.no_grad()

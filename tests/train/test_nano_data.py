@@ -7,10 +7,18 @@ from random import Random
 import numpy as np
 import pytest
 import torch
-from tiny_nano import batch_maker, instructions, refs
+from tiny_nano import batch_maker, features, instructions, refs, talk
 
-from fakescope.records import ImageRef, Label
-from fakescope.train.nano_data import HIDDEN_ANNOTATED, TOLD_SHARE, ConversationPool, even_weights
+from fakescope.prompts.product import given_trace_question
+from fakescope.records import ImageRef, Instruction, Label
+from fakescope.train.nano_data import (
+    FOREIGN_SHARE,
+    HIDDEN_ANNOTATED,
+    TOLD_SHARE,
+    BatchMaker,
+    ConversationPool,
+    even_weights,
+)
 
 
 def image(label: Label, generator: str | None = None, source: str = "s") -> ImageRef:
@@ -69,6 +77,35 @@ def test_tokens_are_blanked_in_the_shares_and_no_verdict_is_asked_blindly(tokeni
         assert talks == [1 if blind else 2 for blind in batch.hidden_kinds[:, 0].tolist()]
 
 
+def test_under_a_given_verdict_an_image_shows_the_forensic_statistics_of_another(tokenizer):
+    images = refs(8, 5)
+    made = instructions(images)
+    for ref in images.values():
+        question = given_trace_question("edge", ref.label)
+        made.append(
+            Instruction(
+                image=ref.id, messages=talk(question, "Natural. It is."), part="traces", criterion="edge"
+            )
+        )
+    seen = features(list(images), views=1)
+    whole = ConversationPool(made, {"judgement": 1}, {"given criterion": 1})
+    batches = BatchMaker(
+        (seen, whole), (seen, ConversationPool(made, {"judgement": 1})), images, tokenizer, 0
+    )
+    row_of = {seen.grid[row].tobytes(): row for row in range(len(seen.keys))}
+    given = foreign = rows = 0
+    for step in range(40):
+        batch = batches.annotated(step, 8)
+        for grid, stats, asked in zip(batch.grid, batch.stats, batch.asked, strict=True):
+            own = row_of[grid.numpy().astype(np.float16).tobytes()]
+            other = stats.numpy().astype(np.float16).tobytes() != seen.stats[own].tobytes()
+            asks = bool((asked >= 0).any())
+            assert asks or not other  # a row that asks for the verdict shows the image's own
+            given, foreign, rows = given + asks, foreign + other, rows + 1
+    assert given / rows == pytest.approx(FOREIGN_SHARE, abs=0.08)
+    assert foreign / given == pytest.approx(7 / 8, abs=0.1)
+
+
 def test_another_step_or_seed_gives_another_batch(tokenizer):
     first = batch_maker(tokenizer).annotated(0, 4)
     for other in (batch_maker(tokenizer).annotated(1, 4), batch_maker(tokenizer, seed=1).annotated(0, 4)):
@@ -96,7 +133,7 @@ def test_over_many_batches_the_labels_come_up_evenly(tokenizer):
 
 
 def test_the_quota_is_kept(tokenizer):
-    pool = ConversationPool(instructions(refs(3, 1)), tokenizer, {"judgement": 5, "traces": 2})
+    pool = ConversationPool(instructions(refs(3, 1)), {"judgement": 5, "traces": 2})
     drawn = pool.draw("i0", Random(0))
     assert [item.part for item in drawn] == ["judgement"]
     assert pool.images == ["i0", "i1", "i2"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from tiny_nano import features, talk, tiny_nano
 from torch import nn
 
 from fakescope.records import Message
+from fakescope.taxonomy import CRITERION_IDS
 from fakescope.train.abstractor import AbstractorConfig
 from fakescope.train.decoder import Decoder, DecoderConfig, rope_tables, rotate
 from fakescope.train.nano_model import (
@@ -118,9 +120,31 @@ def test_padding_changes_no_loss(nano, tokenizer):
     alone = nano(batch_of(nano, tokenizer, [[TALKS[2]]])).text
     row = pack([TALKS[2]], tokenizer)
     longer = pack([TALKS[1]], tokenizer)
-    silent = type(longer)(longer.ids, longer.segments, [0.0] * len(longer.ids))
+    silent = replace(longer, targets=[0.0] * len(longer.ids))
     two = collate([row, silent], images_of(nano, 2, 1.0), nano.pad_id)
     assert nano(two).text.item() == pytest.approx(alone.item(), abs=1e-5)
+
+
+def test_the_finding_word_knows_what_was_asked(tokenizer):
+    criteria = (None, "edge", "tone")  # the last conversation names a criterion and states no finding
+    row = pack(TALKS, tokenizer, criteria)
+    told = {
+        tokenizer.decode([token]): place
+        for token, place in zip(row.ids, row.asked, strict=True)
+        if place >= 0
+    }
+    assert told == {" Abnormal": CRITERION_IDS.index("edge")}
+
+
+def test_which_criterion_was_asked_is_learned_where_a_finding_is_stated(nano, tokenizer):
+    rows = [pack([TALKS[1]], tokenizer, ["edge"]), pack([TALKS[2]], tokenizer)]
+    batch = collate(rows, images_of(nano, 2, 1.0), nano.pad_id)
+    losses = nano(batch)
+    assert losses.asked.item() == pytest.approx(math.log(15), abs=1.0)
+    losses.asked.backward()
+    assert nano.finding_head.asked.weight.grad.abs().sum() > 0
+    silent = collate(rows[1:], images_of(nano, 1, 1.0), nano.pad_id)
+    assert nano(silent).asked.item() == 0.0
 
 
 def test_only_what_the_model_says_is_learned(tokenizer):

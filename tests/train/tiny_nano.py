@@ -103,8 +103,8 @@ def instructions(images: dict[str, ImageRef]) -> list[Instruction]:
 def batch_maker(tokenizer: Tokenizer, seed: int = 0, told: dict[str, list[int]] | None = None) -> BatchMaker:
     images = refs(8, 5)
     made = instructions(images)
-    whole = ConversationPool(made, tokenizer, {"judgement": 1, "description": 1})
-    labels = ConversationPool(made, tokenizer, {"judgement": 1})
+    whole = ConversationPool(made, {"judgement": 1, "description": 1})
+    labels = ConversationPool(made, {"judgement": 1})
     seen = features(list(images))
     return BatchMaker((seen, whole), (seen, labels), images, tokenizer, seed, told)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -67,9 +68,15 @@ def model_figures(model: ForensicModel) -> dict[str, Any]:
 
 @contextmanager
 def progress(title: str, total: int, console: Console | None = None) -> Iterator[Tick]:
-    """A progress bar with its rate on stderr, or nothing when no console is given."""
+    """A progress bar with its rate on stderr, or nothing when no console is given.
+
+    A console that is no terminal, such as a log file, gets a line each tenth: benches run for minutes.
+    """
     if console is None:
         yield lambda count: None
+        return
+    if not console.is_terminal:
+        yield _lines(title, total, console)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -83,3 +90,16 @@ def progress(title: str, total: int, console: Console | None = None) -> Iterator
             bar.update(task, advance=count, rate=f"{speed:.1f}/s" if speed else "")
 
         yield tick
+
+
+def _lines(title: str, total: int, console: Console) -> Tick:
+    done, started = 0, time.monotonic()
+
+    def tick(count: int, /) -> None:
+        nonlocal done
+        tenth, done = 10 * done // max(1, total), done + count
+        if 10 * done // max(1, total) > tenth:
+            rate = done / max(time.monotonic() - started, 1e-9)
+            console.print(f"{title}: {done} of {total}, {rate:.1f}/s", highlight=False)
+
+    return tick

@@ -59,7 +59,7 @@ def examine(
     started = time.perf_counter()
     sets = candidate_sets(model)
     verdict = judge(model.answer_logits(image), sets, model.card)
-    evidence = observe(model, image, judge_criteria(model, image))
+    evidence = observe(model, image, judge_criteria(model, image, verdict.p_fake))
     evidence = measure(model, image, sets, verdict.llr, evidence)
     description = describe(model, image, verdict, evidence, on_token)
     against, following = limits_and_next_steps(model, image, verdict)

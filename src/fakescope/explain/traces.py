@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fakescope.explain.parse import parse_trace_answer
 from fakescope.images.load import LoadedImage
 from fakescope.models.base import ForensicModel
-from fakescope.prompts.product import TRACE_TAGS, trace_question
-from fakescope.records import Evidence, Finding, Message, Region
+from fakescope.prompts.product import TRACE_TAGS, given_trace_question, trace_question
+from fakescope.records import Evidence, Finding, Label, Message, Region
 from fakescope.taxonomy import CRITERION_IDS
 
 MAX_OBSERVATION_TOKENS = 48
@@ -30,15 +30,34 @@ class Judged:
     p_abnormal: float
 
 
-def judge_criteria(model: ForensicModel, image: LoadedImage) -> list[Judged]:
-    """Ask for every criterion and read the first word of the answer from the logits.
+def judge_criteria(model: ForensicModel, image: LoadedImage, p_fake: float) -> list[Judged]:
+    """Ask for every criterion under both verdicts, and weigh the first words of the answers by the verdict.
 
     A criterion is abnormal from the card's threshold on; else it is what the remaining words make likelier.
+
+    Args:
+        model: Is asked.
+        image: What it is asked about.
+        p_fake: The calibrated probability of fake, in [0, 1].
     """
-    conversations = [[Message(role="user", content=trace_question(c))] for c in CRITERION_IDS]
+    if_fake, if_real = given_chances(model, image)
+    chances = p_fake * if_fake + (1 - p_fake) * if_real
+    threshold = model.card.finding_threshold
+    return [_pick(c, row, threshold) for c, row in zip(CRITERION_IDS, chances, strict=True)]
+
+
+def given_chances(
+    model: ForensicModel, image: LoadedImage
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Probabilities [15, 3] of `TRACE_TAGS` were the image fake, and were it real."""
+    conversations = [
+        [Message(role="user", content=given_trace_question(c, label))]
+        for label in Label
+        for c in CRITERION_IDS
+    ]
     chances = _softmax(model.choice_logits(image, conversations, TRACE_TAGS))
-    thresholds = model.card.finding_thresholds
-    return [_pick(c, row, thresholds.get(c, 0.5)) for c, row in zip(CRITERION_IDS, chances, strict=True)]
+    parts = dict(zip(Label, np.split(chances, len(Label)), strict=True))
+    return parts[Label.FAKE], parts[Label.REAL]
 
 
 def _pick(criterion: str, chances: NDArray[np.float64], threshold: float) -> Judged:

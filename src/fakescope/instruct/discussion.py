@@ -149,9 +149,10 @@ def _dialogue(
 ) -> Iterator[Instruction]:
     """The description, then two further questions of different kinds about it."""
     told = description(record)
+    shown = clean(record.subject)
     turns = [(pick(rng, questions), answer(record, rng)) for questions, answer in rng.sample(free, 2)]
     if told and all(answer for _, answer in turns):
-        yield conversation(record, "discussion", (DESCRIBE_PROMPT, told), *turns)
+        yield conversation(record, "discussion", (DESCRIBE_PROMPT, f"{shown} {told}".strip()), *turns)
 
 
 def improve_answer(record: ChainRecord, rng: random.Random) -> str:

@@ -21,7 +21,7 @@ from fakescope.instruct.phrasing import (
     strength,
 )
 from fakescope.instruct.trace_words import UNCLEAR, WORDS
-from fakescope.prompts import fakeqa_question, trace_question
+from fakescope.prompts import fakeqa_question, given_trace_question, trace_question
 from fakescope.records import ChainRecord, Instruction, TraceNote
 from fakescope.taxonomy import BY_ID, CRITERION_IDS
 
@@ -92,13 +92,16 @@ NATURAL_CLOSINGS: tuple[str, ...] = (
 
 
 def traces(record: ChainRecord, choices: ChoiceMaker, *, seed: int) -> Iterator[Instruction]:
-    """All compact questions, then some in free words and some as multiple choice."""
+    """All compact questions, alone and under the true label, then some in free words and some as multiple choice."""
     rng = rng_for(seed, "traces", record.image.id)
     notes = {name: record.traces[name] for name in CRITERION_IDS if name in record.traces}
     for criterion, note in notes.items():
         answer = compact_answer(criterion, note, rng)
         if answer:
             yield conversation(record, "traces", (trace_question(criterion), answer), criterion=criterion)
+            if record.image.label:
+                given = given_trace_question(criterion, record.image.label)
+                yield conversation(record, "traces", (given, answer), criterion=criterion)
     judged = [name for name, note in notes.items() if note and clean(note.observation)]
     unclear = [name for name, note in notes.items() if note is None]
     asked = rng.sample(judged, min(NARRATIVES - NARRATIVES // 5, len(judged)))

@@ -51,8 +51,8 @@ class ModelCard:
     summary: str = ""
     limits: tuple[str, ...] = ()
     figures: dict[str, float] = field(default_factory=dict)
-    finding_thresholds: dict[str, float] = field(default_factory=dict)
-    """For each criterion the probability from which it is called abnormal; 0.5 where none is given."""
+    finding_threshold: float = 0.5
+    """The probability from which a criterion is called abnormal."""
 
 
 @dataclass(frozen=True)

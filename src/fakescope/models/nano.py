@@ -1,6 +1,7 @@
 """fakescope-nano: the embedded multimodal model, run by ONNX Runtime.
 
-    image -> view -> encoder (int8, frozen) -> abstractor -> 22 visual tokens and 12 words -> decoder -> logits, text
+    image -> view -> encoder (int8, frozen) -> abstractor -> 22 visual tokens, 12 words, 30 scores
+          -> decoder -> logits, text
 
 The visual tokens are read once into the decoder's key/value cache; every question about the image continues from
 there.
@@ -42,12 +43,28 @@ _CACHED_IMAGES = 4
 
 
 @dataclass(frozen=True)
+class _Read:
+    """What the linear readers make of pictures: words (token ids) [n, 12] and trace scores [n, 30]."""
+
+    words: Int
+    scores: Float
+
+    def repeat(self, count: int) -> _Read:
+        return _Read(np.repeat(self.words, count, axis=0), np.repeat(self.scores, count, axis=0))
+
+    def offer(self, texts: Sequence[Sequence[int]]) -> Float:
+        """[n, 12]: 1 where a word has not come up yet in the conversation, of given token ids, of its row."""
+        said = [np.isin(row, np.array(text, np.int64)) for row, text in zip(self.words, texts, strict=True)]
+        return 1 - np.stack(said).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class _Prefix:
     """An image as the decoder remembers it: keys and values [2 * layers, 1, kv_heads, positions, head_dim], and
-    the words it is read as [1, 12]."""
+    what it is read as."""
 
     cache: Float
-    words: Int
+    read: _Read
 
     @property
     def length(self) -> int:
@@ -56,24 +73,10 @@ class _Prefix:
 
 @dataclass(frozen=True)
 class _Seen:
-    """Pictures as the decoder is shown them: visual tokens [n, tokens, width], words (token ids) [n, 12]."""
+    """Pictures as the decoder is shown them: visual tokens [n, tokens, width], and what they are read as."""
 
     visual: Float
-    words: Int
-
-
-@dataclass(frozen=True)
-class _Offer:
-    """The words that images are read as [B, 12], and which of them a conversation has not used yet [B, 12]."""
-
-    words: Int
-    offered: Float
-
-    @classmethod
-    def of(cls, words: Int, texts: Sequence[Sequence[int]]) -> _Offer:
-        """Words [B, 12], and for each row the token ids of its conversation so far."""
-        said = [np.isin(row, np.array(text, np.int64)) for row, text in zip(words, texts, strict=True)]
-        return cls(words, 1 - np.stack(said).astype(np.float32))
+    read: _Read
 
 
 class NanoModel:
@@ -217,20 +220,24 @@ class NanoModel:
 
         def one(picture: Image.Image) -> _Seen:
             grid, stats = self.encode(view(picture)[None])
-            return _Seen(*self._abstractor.run(None, {"grid": grid, "stats": stats}))
+            visual, words, scores = self._abstractor.run(None, {"grid": grid, "stats": stats})
+            return _Seen(visual, _Read(words, scores))
 
         if len(pictures) == 1:
             return one(pictures[0])
         with ThreadPoolExecutor(self._threads) as pool:
             seen = list(pool.map(one, pictures))
-        return _Seen(np.concatenate([s.visual for s in seen]), np.concatenate([s.words for s in seen]))
+        words, scores = ([getattr(s.read, part) for s in seen] for part in ("words", "scores"))
+        return _Seen(
+            np.concatenate([s.visual for s in seen]), _Read(np.concatenate(words), np.concatenate(scores))
+        )
 
     def _prefix_of(self, image: LoadedImage) -> _Prefix:
         found = self._prefixes.get(image.sha256)
         if found is None:
             seen = self._see([image.pixels])
-            _, cache = self._run(self._image_ids(seen), seen.visual, self._empty, _Offer.of(seen.words, [[]]))
-            found = self._prefixes[image.sha256] = _Prefix(cache, seen.words)
+            _, cache = self._run(self._image_ids(seen), seen.visual, self._empty, seen.read, [[]])
+            found = self._prefixes[image.sha256] = _Prefix(cache, seen.read)
             while len(self._prefixes) > _CACHED_IMAGES:
                 self._prefixes.popitem(last=False)
         return found
@@ -239,7 +246,7 @@ class NanoModel:
         """<image>, the visual tokens, and the words; ids past the vocabulary stand for rows of `visual`."""
         count, tokens, _ = seen.visual.shape
         ids = np.array([self._ids[IMAGE_PREFIX], *range(self._vocab, self._vocab + tokens)], np.int64)
-        return np.concatenate([np.tile(ids, (count, 1)), seen.words], axis=1)
+        return np.concatenate([np.tile(ids, (count, 1)), seen.read.words], axis=1)
 
     # -- the decoder ------------------------------------------------------------------------------------------
 
@@ -248,7 +255,8 @@ class NanoModel:
         ids: Int,
         visual: Float,
         past: Float,
-        offer: _Offer,
+        read: _Read,
+        texts: Sequence[Sequence[int]],
         pads: NDArray[np.int64] | None = None,
         image_length: int = 0,
     ) -> tuple[Float, Float]:
@@ -256,7 +264,8 @@ class NanoModel:
 
         Args:
             ids: [B, T], left-padded.
-            offer: The words of each row's image.
+            read: What each row's image is read as.
+            texts: Token ids of each row's conversation so far.
             pads: [B], how many padding positions lie between the image and each row's text, in cache and `ids`.
             image_length: Positions of the image at the start of the cache.
         """
@@ -280,8 +289,9 @@ class NanoModel:
                 "positions": np.maximum(positions, 0).astype(np.int64),
                 "mask": np.where(blocked, _HIDDEN, np.float32(0))[:, None],
                 "past": past,
-                "words": offer.words,
-                "offered": offer.offered,
+                "words": read.words,
+                "offered": read.offer(texts),
+                "scores": read.scores,
             },
         )
         return logits, cache
@@ -291,7 +301,7 @@ class NanoModel:
         text = self.answer_slot_ids(question, prefix)
         ids = np.concatenate([self._image_ids(seen), np.tile(np.array(text, np.int64), (count, 1))], axis=1)
         past = np.repeat(self._empty, count, axis=1)
-        return self._run(ids, seen.visual, past, _Offer.of(seen.words, [text] * count))[0]
+        return self._run(ids, seen.visual, past, seen.read, [text] * count)[0]
 
     def _start(self, image: LoadedImage, rows: Sequence[list[int]]) -> tuple[Float, Float, Int, _Prefix]:
         """Read conversations about one image: logits [B, V], cache, paddings [B], the image."""
@@ -301,8 +311,7 @@ class NanoModel:
         ids = np.array([[self._ids[PAD]] * (longest - len(row)) + row for row in rows], np.int64)
         past = np.repeat(prefix.cache, len(rows), axis=1)
         visual = np.zeros((len(rows), 1, self._width), np.float32)
-        offer = _Offer.of(np.repeat(prefix.words, len(rows), axis=0), rows)
-        logits, cache = self._run(ids, visual, past, offer, pads, prefix.length)
+        logits, cache = self._run(ids, visual, past, prefix.read.repeat(len(rows)), rows, pads, prefix.length)
         return logits, cache, pads, prefix
 
     def _next_logits(self, image: LoadedImage, rows: Sequence[list[int]]) -> Float:
@@ -311,7 +320,7 @@ class NanoModel:
     def _decode(self, image: LoadedImage, rows: Sequence[list[int]], max_tokens: int) -> Iterator[list[int]]:
         """Greedy decoding, all rows together; yields one token a row until all have ended."""
         logits, cache, pads, prefix = self._start(image, rows)
-        words = np.repeat(prefix.words, len(rows), axis=0)
+        read = prefix.read.repeat(len(rows))
         visual = np.zeros((len(rows), 1, self._width), np.float32)
         said: list[list[int]] = [[] for _ in rows]
         for _ in range(max_tokens):
@@ -324,9 +333,9 @@ class NanoModel:
             if all(token == self.end_id for token in tokens):
                 return
             yield tokens
-            offer = _Offer.of(words, [[*row, *s] for row, s in zip(rows, said, strict=True)])
+            texts = [[*row, *s] for row, s in zip(rows, said, strict=True)]
             ids = np.array(tokens, np.int64)[:, None]
-            logits, cache = self._run(ids, visual, cache, offer, pads, prefix.length)
+            logits, cache = self._run(ids, visual, cache, read, texts, pads, prefix.length)
 
 
 def _disarmed(message: Message) -> Message:

@@ -21,6 +21,7 @@ from fakescope.prompts.product import (
     TRACE_TAGS,
     authenticity_answer,
     description_prefix,
+    given_trace_question,
     prompt_hash,
     trace_question,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "authenticity_answer",
     "description_prefix",
     "fakeqa_question",
+    "given_trace_question",
     "prompt_hash",
     "trace_question",
 ]

@@ -19,6 +19,10 @@ DESCRIBE_PROMPT = "Explain what you see and why this image is fake or real."
 TRACE_QUESTION = "Judge the {name} of this image: abnormal, natural or unclear?"
 """Asked alone, once for each criterion. The answer begins with one of `TRACE_TAGS` and a full stop."""
 
+GIVEN_TRACE_QUESTION = "Say this image is {label}. Judge its {name}: abnormal, natural or unclear?"
+"""The same under a verdict. It is asked under both, and the answers are weighed by the verdict's probability: a
+doubtful verdict makes doubtful findings."""
+
 TRACE_TAGS: tuple[str, ...] = ("Abnormal", "Natural", "Unclear")
 """Unclear: the criterion cannot be judged on this image."""
 
@@ -45,9 +49,22 @@ def trace_question(criterion: str) -> str:
     Raises:
         ModelError: The criterion is not one of the 15.
     """
+    return TRACE_QUESTION.format(name=_name(criterion))
+
+
+def given_trace_question(criterion: str, label: Label) -> str:
+    """The question for one criterion under a verdict.
+
+    Raises:
+        ModelError: The criterion is not one of the 15.
+    """
+    return GIVEN_TRACE_QUESTION.format(name=_name(criterion), label=label.value)
+
+
+def _name(criterion: str) -> str:
     if criterion not in BY_ID:
         raise ModelError(f"unknown criterion {criterion!r}", f"one of {', '.join(CRITERION_IDS)}")
-    return TRACE_QUESTION.format(name=BY_ID[criterion].name)
+    return BY_ID[criterion].name
 
 
 def prompt_hash() -> str:
@@ -61,6 +78,7 @@ def prompt_hash() -> str:
         STRENGTH_PROMPT,
         *TRACE_TAGS,
         *(trace_question(criterion) for criterion in CRITERION_IDS),
+        *(given_trace_question(criterion, label) for criterion in CRITERION_IDS for label in Label),
         *(text(label) for label in Label for text in (authenticity_answer, description_prefix)),
     )
     return hashlib.sha256("\n".join(fixed).encode()).hexdigest()[:12]

@@ -145,7 +145,7 @@ def _trace(number: int, item: Evidence) -> TraceView:
         place=words.place_words(item.region) if item.region else "",
         region_from=words.region_source_word(item.region_from) if item.region else "",
         effect=words.effect_words(item.llr_drop) if item.region else "",
-        sureness=words.percent(item.p_finding) if item.p_finding is not None else "",
+        sureness=words.sureness(item.finding, item.p_finding),
     )
 
 

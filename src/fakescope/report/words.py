@@ -68,6 +68,18 @@ def finding_word(finding: Finding) -> str:
     return "Looks abnormal" if finding == "abnormal" else "Looks natural"
 
 
+def sureness(finding: Finding, p_finding: float | None) -> str:
+    """How sure the model is of a finding. An abnormal sign that is likelier not there is called weak.
+
+    >>> sureness("abnormal", 0.83), sureness("abnormal", 0.31), sureness("natural", 0.4), sureness("natural", None)
+    ('83%', 'weak, 31%', '40%', '')
+    """
+    if p_finding is None:
+        return ""
+    weak = finding == "abnormal" and p_finding < 0.5
+    return f"weak, {percent(p_finding)}" if weak else percent(p_finding)
+
+
 def region_source_word(region_from: str | None) -> str:
     """Who named a region, in words."""
     if region_from == "model":

@@ -31,6 +31,7 @@ _DETECTION_ROWS = (
     ("accuracy on real images", "accuracy_real"),
     ("accuracy on fakes", "accuracy_fake"),
     ("expected calibration error, classes weighed evenly", "ece_balanced"),
+    ("expected calibration error, classes as they come", "ece"),
     ("Brier score", "brier"),
     ("share of images on which it abstains", "abstained"),
     ("accuracy of the rest", "accuracy_of_rest"),
@@ -54,6 +55,7 @@ def render(template: str, folder: Path, results: Path) -> str:
         autoescape=False,  # noqa: S701 - Markdown, and all input is our own
     )
     environment.filters["figure"] = _figure
+    environment.filters["percent"] = _percent
     detect = _read(results / "detect.json")
     return environment.get_template(template).render(
         not_strictly_unseen=_NOT_STRICTLY_UNSEEN,
@@ -85,6 +87,10 @@ def _figure(value: Any) -> str:
     if value is None:
         return "not measured"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}%"
 
 
 def _read(path: Path) -> dict[str, Any]:

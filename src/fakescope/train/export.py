@@ -17,11 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from fakescope.train.abstractor import Abstractor
-from fakescope.train.decoder import Decoder
 from fakescope.train.encoder import GRID, GRID_TAPS, TAPS, WIDTH
 from fakescope.train.nano_model import Nano
-from fakescope.train.readout import WORDS, Readout
-from fakescope.train.word_head import WordHead, add_to_words
+from fakescope.train.readout import SCORES, WORDS, Readout
 
 OPSET = 18
 BLOCK = 32
@@ -38,24 +36,23 @@ class _AbstractorGraph(nn.Module):
         self.readout = readout
         self.abstractor = abstractor
 
-    def forward(self, grid: Tensor, stats: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, grid: Tensor, stats: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         words, scores = self.readout(grid, stats)
-        return self.abstractor(grid, stats, scores)[0], words
+        return self.abstractor(grid, stats, scores)[0], words, scores
 
 
 class _DecoderGraph(nn.Module):
-    """One call of decoder and word head, with the cache as a single tensor.
+    """One call of decoder and its heads, with the cache as a single tensor.
 
     ids [B, T] (ids past the vocabulary stand for rows of `visual`), visual [B, n, D], positions [B, T],
     mask [B, 1, T, P + T] additive, past [2 * layers, B, kv_heads, P, head_dim], words [B, 12] and which of them are
-    still offered [B, 12] ->
+    still offered [B, 12], trace scores [B, 30] ->
     logits [B, vocabulary] of the last position, present [2 * layers, B, kv_heads, P + T, head_dim].
     """
 
-    def __init__(self, decoder: Decoder, word_head: WordHead) -> None:
+    def __init__(self, nano: Nano) -> None:
         super().__init__()
-        self.decoder = decoder
-        self.word_head = word_head
+        self.nano = nano
 
     def forward(
         self,
@@ -66,18 +63,18 @@ class _DecoderGraph(nn.Module):
         past: Tensor,
         words: Tensor,
         offered: Tensor,
+        scores: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        vocab = self.decoder.config.vocab_size
+        decoder = self.nano.decoder
+        vocab = decoder.config.vocab_size
         is_text = (ids < vocab)[..., None]
-        text = self.decoder.embedding(ids.clamp(max=vocab - 1))
+        text = decoder.embedding(ids.clamp(max=vocab - 1))
         place = (ids - vocab).clamp(min=0)[..., None].expand(-1, -1, visual.shape[-1])
         seen = torch.gather(visual, 1, place)
-        caches = [(past[2 * i], past[2 * i + 1]) for i in range(self.decoder.config.layers)]
-        hidden, cache = self.decoder.hidden(torch.where(is_text, text, seen), positions, mask, caches)
+        caches = [(past[2 * i], past[2 * i + 1]) for i in range(decoder.config.layers)]
+        hidden, cache = decoder.hidden(torch.where(is_text, text, seen), positions, mask, caches)
         present = torch.stack([tensor for pair in cache for tensor in pair])
-        last = hidden[:, -1]
-        more = self.word_head(last, self.decoder.embedding(words)) * offered
-        return add_to_words(self.decoder.logits(last), words, more), present
+        return self.nano.logits(hidden[:, -1], words, offered, scores), present
 
 
 def export_nano(nano: Nano, folder: Path) -> None:
@@ -91,14 +88,14 @@ def export_nano(nano: Nano, folder: Path) -> None:
         (grid, stats),
         folder / "abstractor.onnx",
         ["grid", "stats"],
-        ["visual", "words"],
-        {name: {0: "batch"} for name in ("grid", "stats", "visual", "words")},
+        ["visual", "words", "scores"],
+        {name: {0: "batch"} for name in ("grid", "stats", "visual", "words", "scores")},
     )
     _export(
-        _DecoderGraph(nano.decoder, nano.word_head),
+        _DecoderGraph(nano),
         _decoder_example(nano),
         folder / "decoder.onnx",
-        ["ids", "visual", "positions", "mask", "past", "words", "offered"],
+        ["ids", "visual", "positions", "mask", "past", "words", "offered", "scores"],
         ["logits", "present"],
         {
             "ids": {0: "batch", 1: "length"},
@@ -108,6 +105,7 @@ def export_nano(nano: Nano, folder: Path) -> None:
             "past": {1: "batch", 3: "held"},
             "words": {0: "batch"},
             "offered": {0: "batch"},
+            "scores": {0: "batch"},
             "logits": {0: "batch"},
             "present": {1: "batch", 3: "total"},
         },
@@ -124,6 +122,7 @@ def _decoder_example(nano: Nano) -> tuple[Tensor, ...]:
         torch.zeros(2 * config.layers, 2, config.kv_heads, 4, config.head_dim),
         torch.arange(2 * WORDS).reshape(2, WORDS),
         torch.ones(2, WORDS),
+        torch.full((2, SCORES), 0.5),
     )
 
 
@@ -192,7 +191,8 @@ def quantise(values: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.
 
 def unpack_decoder(path: Path) -> dict[str, Tensor]:
     """The weights of an exported decoder, as `Decoder.load_state_dict` takes them: to train on from a release."""
-    stored = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(path)).graph.initializer}
+    initializers = onnx.load(str(path)).graph.initializer
+    stored = {t.name.removeprefix("nano."): numpy_helper.to_array(t) for t in initializers}
     weights: dict[str, Tensor] = {}
     for name, values in stored.items():
         if not name.startswith("decoder."):

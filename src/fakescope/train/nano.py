@@ -78,6 +78,7 @@ class NanoConfig:
     align_label_only_quota: dict[str, int]
     tune: StageConfig
     tune_quota: dict[str, int]
+    given_quota: dict[str, int]
     label_only_quota: dict[str, int]
     settle_warm_up_steps: int
     settle: StageConfig
@@ -230,11 +231,15 @@ def train(config: NanoConfig, data: Data, work: Path) -> Nano:
     run = work / "run"
 
     def batches(
-        a: list[Instruction], qa: dict[str, int], b: list[Instruction], qb: dict[str, int]
+        a: list[Instruction],
+        qa: dict[str, int],
+        b: list[Instruction],
+        qb: dict[str, int],
+        given: dict[str, int] | None = None,
     ) -> BatchMaker:
         return BatchMaker(
-            (whole, ConversationPool(a, tokenizer, qa)),
-            (rest, ConversationPool(b, tokenizer, qb)),
+            (whole, ConversationPool(a, qa, given)),
+            (rest, ConversationPool(b, qb)),
             data.refs,
             tokenizer,
             config.seed,
@@ -262,7 +267,7 @@ def train(config: NanoConfig, data: Data, work: Path) -> Nano:
     run_stage(
         nano,
         config.tune,
-        batches(annotated, config.tune_quota, judged + captions, config.label_only_quota),
+        batches(annotated, config.tune_quota, judged + captions, config.label_only_quota, config.given_quota),
         run,
     )
     if not has_checkpoint(run / config.settle.name):
@@ -277,6 +282,7 @@ def _learn_forensic_tokens_alone(nano: Nano) -> None:
     """In the last stage only the map from the forensic branch to its tokens learns, and no words are lost."""
     nano.abstractor.requires_grad_(False)
     nano.word_head.requires_grad_(False)
+    nano.finding_head.requires_grad_(False)
     nano.abstractor.to_tokens.requires_grad_(True)
 
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from fakescope.models.nano_format import PAD
-from fakescope.prompts.product import DESCRIBE_PROMPT
-from fakescope.records import ImageRef, Instruction
+from fakescope.prompts.product import DESCRIBE_PROMPT, given_trace_question, trace_question
+from fakescope.records import ImageRef, Instruction, Label
+from fakescope.taxonomy import CRITERION_IDS
 from fakescope.train.features import ViewKey
 from fakescope.train.nano_model import Batch, Images, collate, pack
 from fakescope.train.readout import Readings
@@ -35,6 +36,12 @@ TOLD_SHARE = 0.6
 TOLD_WORDS = (2, 8)
 """Share of rows in which some of the read words, at least and at most so many, make way for words of the image's own
 texts. Readings alone are right too seldom for a small decoder to learn to lean on them."""
+
+
+FOREIGN_SHARE = 0.4
+"""Share of annotated rows that show another image's forensic tokens and ask about criteria under the true verdict. The
+forensic tokens of a training image as good as state its label; only where they mislead does the model learn that a
+verdict which is given counts, and not the one that it would have come to."""
 
 
 @dataclass
@@ -53,39 +60,53 @@ class Features:
 
 
 class ConversationPool:
-    """FakeInstruct by image, with a draw of conversations that fits a budget of tokens."""
+    """FakeInstruct by image, with a draw of so many conversations of each kind.
+
+    Args:
+        instructions: All conversations.
+        quota: How many of each kind are drawn for an image.
+        given: The same for an image that is shown with another's forensic tokens; no image is where it is empty.
+    """
 
     def __init__(
-        self, instructions: Iterable[Instruction], tokenizer: Tokenizer, quota: Mapping[str, int]
+        self,
+        instructions: Iterable[Instruction],
+        quota: Mapping[str, int],
+        given: Mapping[str, int] | None = None,
     ) -> None:
         self._pool: dict[str, dict[str, list[Instruction]]] = defaultdict(lambda: defaultdict(list))
         for item in instructions:
             self._pool[item.image][_kind(item)].append(item)
-        self._tokenizer = tokenizer
         self._quota = quota
+        self.given = given or {}
 
     @property
     def images(self) -> list[str]:
         return sorted(self._pool)
 
-    def draw(self, image_id: str, rng: Random) -> list[Instruction]:
+    def draw(self, image_id: str, rng: Random, *, given: bool = False) -> list[Instruction]:
         """As many conversations of each kind as the quota says, in random order."""
         drawn = []
-        for kind, number in self._quota.items():
+        for kind, number in (self.given if given else self._quota).items():
             items = self._pool[image_id].get(kind, [])
             drawn += rng.sample(items, min(number, len(items)))
         rng.shuffle(drawn)
         return drawn
 
 
+_COMPACT_KINDS = {trace_question(criterion): "criterion" for criterion in CRITERION_IDS} | {
+    given_trace_question(criterion, label): "given criterion"
+    for criterion in CRITERION_IDS
+    for label in Label
+}
+
+
 def _kind(item: Instruction) -> str:
-    """The part, with the two conversations that the product itself asks singled out."""
+    """The part, with the conversations that the product itself asks singled out."""
     question = item.messages[0].content
     if question == DESCRIBE_PROMPT:
         return "description"
-    if item.part == "traces" and question.startswith("Judge the "):
-        return "criterion"
-    return item.part
+    return _COMPACT_KINDS.get(question, item.part)
 
 
 def even_weights(refs: Sequence[ImageRef]) -> NDArray[np.float64]:
@@ -149,17 +170,23 @@ class BatchMaker:
         images = [side.ids[i] for i in chosen]
         shares = HIDDEN_ANNOTATED if side is self._annotated else HIDDEN_LABEL_ONLY
         hidden = [[rng.random() < share for share in shares] for _ in images]
+        foreign = [bool(side.pool.given) and rng.random() < FOREIGN_SHARE for _ in images]
         drawn = [
-            [c for c in side.pool.draw(i, rng) if not (h[0] and c.part == "judgement")]
-            for i, h in zip(images, hidden, strict=True)
+            [c for c in side.pool.draw(i, rng, given=f) if not (h[0] and c.part == "judgement")]
+            for i, h, f in zip(images, hidden, foreign, strict=True)
         ]
-        rows = [pack([c.messages for c in talk], self._tokenizer) for talk in drawn]
+        rows = [
+            pack([c.messages for c in talk], self._tokenizer, [c.criterion for c in talk]) for talk in drawn
+        ]
         views = [rng.choice(side.features.views[i]) for i in images]
+        others = [
+            rng.randrange(len(side.features.keys)) if f else v for f, v in zip(foreign, views, strict=True)
+        ]
         labels = [self._refs[i].label for i in images]
         seen = side.features
         shown = Images(
             grid=torch.from_numpy(seen.grid[views]),
-            stats=torch.from_numpy(seen.stats[views]),
+            stats=torch.from_numpy(seen.stats[others]),
             words=torch.from_numpy(self._words(seen.readings.words[views], images, rng)),
             scores=torch.from_numpy(seen.readings.scores[views]),
             fake=torch.tensor([float(label.target) if label else float("nan") for label in labels]),

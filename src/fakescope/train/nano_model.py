@@ -15,12 +15,14 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from fakescope.models.nano_format import IMAGE_PREFIX, PAD, render_conversation
+from fakescope.models.nano_format import ANSWER_WORDS, IMAGE_PREFIX, PAD, render_conversation
 from fakescope.records import Message
+from fakescope.taxonomy import CRITERION_IDS
 from fakescope.train.abstractor import Abstractor, AbstractorConfig
 from fakescope.train.decoder import Decoder, DecoderConfig
+from fakescope.train.finding_head import FindingHead
 from fakescope.train.readout import Readout
-from fakescope.train.word_head import WordHead, add_to_words, still_offered
+from fakescope.train.word_head import WordHead, add_to_words, segment_starts, still_offered
 
 
 @dataclass(frozen=True)
@@ -31,23 +33,39 @@ class Row:
         ids: Token ids of all conversations, one after another.
         segments: For each token the number of its conversation, from 1.
         targets: For each token the weight of the loss with which it is to be predicted; 0 where it is given.
+        asked: For each token that states a finding the number of the criterion that was asked about; else -1.
     """
 
     ids: list[int]
     segments: list[int]
     targets: list[float]
+    asked: list[int]
 
 
-def pack(conversations: Sequence[Sequence[Message]], tokenizer: Tokenizer, key_weight: float = 3.0) -> Row:
+def pack(
+    conversations: Sequence[Sequence[Message]],
+    tokenizer: Tokenizer,
+    criteria: Sequence[str | None] = (),
+    key_weight: float = 3.0,
+) -> Row:
     """Lay conversations about one image into one row.
 
     The first words of an answer, on which verdicts and findings hang, weigh `key_weight` times a usual token.
+
+    Args:
+        conversations: About the image.
+        tokenizer: Of the decoder.
+        criteria: The criterion that each conversation asks about, or None.
+        key_weight: See above.
     """
     ids: list[int] = []
     segments: list[int] = []
     targets: list[float] = []
-    keys = {tokenizer.token_to_id(t) for t in (" Abnormal", " Natural", " Unclear", "Ġfake", "Ġreal")}
+    asked: list[int] = []
+    tags = {tokenizer.token_to_id(t) for t in ANSWER_WORDS}
+    keys = {tokenizer.token_to_id(t) for t in (*ANSWER_WORDS, "Ġfake", "Ġreal")}
     for number, messages in enumerate(conversations, start=1):
+        criterion = criteria[number - 1] if criteria else None
         for text, learned in render_conversation(messages):
             piece = tokenizer.encode(text, add_special_tokens=False).ids
             for place, token in enumerate(piece):
@@ -55,14 +73,16 @@ def pack(conversations: Sequence[Sequence[Message]], tokenizer: Tokenizer, key_w
                 ids.append(token)
                 segments.append(number)
                 targets.append(weight if learned else 0.0)
-    return Row(ids, segments, targets)
+                states = criterion and learned and place == 0 and token in tags
+                asked.append(CRITERION_IDS.index(criterion) if criterion and states else -1)
+    return Row(ids, segments, targets, asked)
 
 
 @dataclass(frozen=True)
 class Batch:
     """Rows padded to one length T, with the image's features.
 
-    grid [B, 49, 768], stats [B, 12, 384], ids and segments [B, T] int64, targets [B, T] float32,
+    grid [B, 49, 768], stats [B, 12, 384], ids, segments and asked [B, T] int64, targets [B, T] float32,
     fake [B] float32: 1 fake, 0 real, NaN where the label is not to be learned; words [B, 12] int64 and scores
     [B, 30]: the readings of the image; hidden_kinds [B, 2] bool: see `Abstractor`.
     """
@@ -72,6 +92,7 @@ class Batch:
     ids: Tensor
     segments: Tensor
     targets: Tensor
+    asked: Tensor
     fake: Tensor
     words: Tensor
     scores: Tensor
@@ -109,20 +130,25 @@ def collate(rows: Sequence[Row], images: Images, pad_id: int) -> Batch:
         ids=padded([r.ids for r in rows], pad_id, torch.int64),
         segments=padded([r.segments for r in rows], -1, torch.int64),
         targets=padded([r.targets for r in rows], 0.0, torch.float32),
+        asked=padded([r.asked for r in rows], -1, torch.int64),
         fake=images.fake,
     )
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Weighted next-token loss (nats a token) and the auxiliary head's binary cross-entropy (nats)."""
+    """Weighted next-token loss (nats a token), the auxiliary head's binary cross-entropy, and the cross-entropy of
+    the criterion that is asked about (nats)."""
 
     text: Tensor
     head: Tensor
+    asked: Tensor
 
 
 class Nano(nn.Module):
-    """Readers, abstractor and decoder together."""
+    """Readers, abstractor, decoder and the two heads that point its words to the readings."""
+
+    tag_ids: Tensor
 
     def __init__(
         self, decoder: DecoderConfig, abstractor: AbstractorConfig, tokenizer: Tokenizer, readout: Readout
@@ -132,6 +158,8 @@ class Nano(nn.Module):
         self.decoder = Decoder(decoder)
         self.abstractor = Abstractor(abstractor)
         self.word_head = WordHead(decoder.width)
+        self.finding_head = FindingHead(decoder.width)
+        self.register_buffer("tag_ids", torch.tensor([tokenizer.token_to_id(t) for t in ANSWER_WORDS]))
         self.image_id = tokenizer.token_to_id(IMAGE_PREFIX)
         self.pad_id = tokenizer.token_to_id(PAD)
 
@@ -151,13 +179,21 @@ class Nano(nn.Module):
         embeds = torch.cat([prefix, self.decoder.embedding(batch.ids)], dim=1)
         segments = F.pad(batch.segments, (count, 0), value=0)
         hidden, _ = self.decoder.hidden(embeds, segment_positions(segments, count), segment_mask(segments))
-        return Losses(self._text_loss(hidden[:, count:], batch), self._head_loss(head, batch.fake))
+        text = hidden[:, count:]
+        return Losses(
+            self._text_loss(text, batch),
+            self._head_loss(head, batch.fake),
+            self._asked_loss(text, batch.asked),
+        )
 
-    def logits(self, hidden: Tensor, words: Tensor, offered: Tensor) -> Tensor:
+    def logits(self, hidden: Tensor, words: Tensor, offered: Tensor, scores: Tensor) -> Tensor:
         """Next-token logits [N, V] of hidden states [N, D] about images read as words [N, 12], of which those
-        `offered` [N, 12] have not been said."""
+        `offered` [N, 12] have not been said, and trace scores [N, 30]."""
         more = self.word_head(hidden, self.decoder.embedding(words)) * offered
-        return add_to_words(self.decoder.logits(hidden), words, more)
+        logits = add_to_words(self.decoder.logits(hidden), words, more)
+        return add_to_words(
+            logits, self.tag_ids.expand(hidden.shape[0], -1), self.finding_head(hidden, scores)
+        )
 
     def _text_loss(self, hidden: Tensor, batch: Batch) -> Tensor:
         """A token is predicted from the one before it in its own conversation."""
@@ -165,9 +201,16 @@ class Nano(nn.Module):
         chosen = weight > 0
         row = chosen.nonzero()[:, 0]
         offered = still_offered(batch.ids, batch.segments, batch.words)[:, :-1][chosen]
-        logits = self.logits(hidden[:, :-1][chosen], batch.words[row], offered)
+        logits = self.logits(hidden[:, :-1][chosen], batch.words[row], offered, batch.scores[row])
         loss = F.cross_entropy(logits, batch.ids[:, 1:][chosen], reduction="none")
         return (loss * weight[chosen]).sum() / weight.sum().clamp_min(1.0)
+
+    def _asked_loss(self, hidden: Tensor, asked: Tensor) -> Tensor:
+        """At the place before a finding, which criterion it is about."""
+        states = asked[:, 1:] >= 0
+        if not states.any():
+            return hidden.sum() * 0.0
+        return F.cross_entropy(self.finding_head.asked(hidden[:, :-1][states]), asked[:, 1:][states])
 
     @staticmethod
     def _head_loss(head: Tensor, fake: Tensor) -> Tensor:
@@ -181,10 +224,7 @@ class Nano(nn.Module):
 def segment_positions(segments: Tensor, prefix: int) -> Tensor:
     """Positions [B, T]: 0..prefix-1 for the image, then each conversation counts on from `prefix`."""
     place = torch.arange(segments.shape[1], device=segments.device).expand_as(segments)
-    fresh = torch.ones_like(segments, dtype=torch.bool)
-    fresh[:, 1:] = segments[:, 1:] != segments[:, :-1]
-    starts = torch.where(fresh, place, torch.zeros_like(place)).cummax(dim=1).values
-    return torch.where(segments == 0, place, place - starts + prefix)
+    return torch.where(segments == 0, place, place - segment_starts(segments) + prefix)
 
 
 def segment_mask(segments: Tensor) -> Tensor:

@@ -23,6 +23,9 @@ from fakescope.train.nano_model import Batch, Losses, Nano
 
 Report = Callable[[str], None]
 
+_ASKED_WEIGHT = 0.2
+"""Of the loss on which criterion is asked about; it is learned within some dozens of steps."""
+
 
 @dataclass(frozen=True)
 class StageConfig:
@@ -97,7 +100,9 @@ def run_stage(
 ) -> None:
     """Train one stage, resuming from `folder / config.name` if a checkpoint is there."""
     nano.decoder.requires_grad_(not config.freeze_decoder)
-    bridge = [*nano.abstractor.parameters(), *nano.word_head.parameters()]
+    bridge = [
+        *nano.abstractor.parameters(), *nano.word_head.parameters(), *nano.finding_head.parameters()
+    ]  # fmt: skip
     groups = [{"params": bridge}, {"params": list(nano.decoder.parameters())}]
     optimizer = torch.optim.AdamW(
         groups, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
@@ -138,10 +143,10 @@ def _draw(batches: BatchMaker, config: StageConfig, step: int) -> tuple[str, Bat
 def _step(nano: Nano, optimizer: torch.optim.Optimizer, batch: Batch, config: StageConfig) -> Losses:
     losses: Losses = nano(batch)
     optimizer.zero_grad()
-    (losses.text + config.head_weight * losses.head).backward()
+    (losses.text + config.head_weight * losses.head + _ASKED_WEIGHT * losses.asked).backward()
     nn.utils.clip_grad_norm_([p for p in nano.parameters() if p.grad is not None], 1.0)
     optimizer.step()
-    return Losses(losses.text.detach(), losses.head.detach())
+    return Losses(losses.text.detach(), losses.head.detach(), losses.asked.detach())
 
 
 def _schedule(step: int, steps: int, warmup: int) -> float:

@@ -37,6 +37,7 @@ _SHRINK = 0.003
 _RARE = 8
 _STOP = frozenset(
     """
+    the and was are has had its for not but all any can her his him she who how out off too now per via yet
     that this these those there here than then over under down near very more most less some both each every other
     another same such image picture photo because real fake would could should must does like look looks looking
     seen show shows shown appear appears without between where which whose while when what only just also still
@@ -111,6 +112,7 @@ class Readout(nn.Module):
 
     def __init__(self, inputs: int, words: int, rank: int = RANK) -> None:
         super().__init__()
+        self.count = min(WORDS, words)
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("scale", torch.ones(inputs))
         self.register_buffer("word_ids", torch.zeros(words, dtype=torch.int64))
@@ -123,7 +125,7 @@ class Readout(nn.Module):
         x = torch.cat([grid.mean(1), stats.flatten(1)], dim=1)
         x = (x - self.mean) * self.scale
         telling = x @ self.basis @ self.words
-        best = telling.topk(min(WORDS, telling.shape[1]), dim=1).indices
+        best = telling.topk(self.count, dim=1).indices
         return self.word_ids[best], x @ self.scores + self.score_mean
 
 

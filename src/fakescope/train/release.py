@@ -26,7 +26,7 @@ from fakescope.models.base import Band, Calibration, ModelCard
 from fakescope.models.nano import NanoModel
 from fakescope.records import ImageRef, Label
 from fakescope.train.export import export_nano, round_weights
-from fakescope.train.finding_thresholds import choose_finding_thresholds, marking_rates
+from fakescope.train.finding_threshold import choose_finding_threshold
 from fakescope.train.nano_model import Nano
 from fakescope.train.parity import compare
 from fakescope.verdict.abstain import choose_band
@@ -41,6 +41,8 @@ LIMITS = (
 )
 _PARITY_IMAGES = 8
 _MOST_ABSTAINED = 0.18
+"""Share of images in the inconclusive zone, on the sources that training never saw: on known ones it is far smaller,
+and their mean would promise too little."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,16 @@ def release(
         "export": compare(rounded, model, some).as_dict(),
         "rounding": compare(nano, model, some).as_dict(),
     }
-    card, fit = _calibrate(card, model, seen, unseen)
-    thresholds, traces = choose_finding_thresholds(model, seen + unseen, marking_rates(work, data))
-    card = replace(card, finding_thresholds=thresholds)
+    sets = [samples for samples in (seen, unseen) if samples]
+    scores = [_score(model, samples) for samples in sets]
+    card, fit = _calibrate(card, scores)
+    threshold, traces = choose_finding_threshold(
+        model,
+        [sample for samples in sets for sample in samples],
+        np.concatenate([sigmoid(apply_calibration(s.llr, card.calibration)) for s in scores]),
+        np.concatenate([np.full(len(s.llr), 1 / len(s.llr)) for s in scores]),
+    )
+    card = replace(card, finding_threshold=threshold)
     _write_card(folder, card)
     report = {
         "parity": parity,
@@ -129,15 +138,12 @@ def _write_card(folder: Path, card: ModelCard) -> None:
     (folder / "card.json").write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
 
 
-def _calibrate(
-    card: ModelCard, model: NanoModel, seen: Sequence[Sample], unseen: Sequence[Sample]
-) -> tuple[ModelCard, dict[str, object]]:
-    """Temperature, bias and inconclusive zone on seen and unseen dev images."""
-    scores = [_score(model, samples) for samples in (seen, unseen) if samples]
+def _calibrate(card: ModelCard, scores: Sequence[DevScores]) -> tuple[ModelCard, dict[str, object]]:
+    """Temperature and bias on seen and unseen dev images; the inconclusive zone on the unseen ones, which come last."""
     llr, target = _evenly(scores)
     fit = fit_calibration(llr, target, name="dev+unseen")
-    p_fake = sigmoid(apply_calibration(llr, fit.calibration))
-    band = choose_band(p_fake, target, max_share=_MOST_ABSTAINED)
+    unseen = sigmoid(apply_calibration(scores[-1].llr, fit.calibration))
+    band = choose_band(unseen, scores[-1].target, max_share=_MOST_ABSTAINED)
     calibration = Calibration(**{k: getattr(fit.calibration, k) for k in ("id", "temperature", "bias")})
     fitted = replace(card, calibration=calibration, band=Band(band.low, band.high, band.min_mass))
     return fitted, {"images": fit.images, "before": fit.before, "after": fit.after}

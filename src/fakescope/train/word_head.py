@@ -44,9 +44,14 @@ def still_offered(ids: Tensor, segments: Tensor, words: Tensor) -> Tensor:
     ids and segments [B, T], words [B, 12].
     """
     said = (ids[:, :, None] == words[:, None, :]).int().cumsum(dim=1)
+    start = segment_starts(segments)
+    before = nn.functional.pad(said, (0, 0, 1, 0))[:, :-1].gather(1, start[:, :, None].expand_as(said))
+    return (said == before).float()
+
+
+def segment_starts(segments: Tensor) -> Tensor:
+    """For each position [B, T] where its conversation, a run of one number, begins."""
     place = torch.arange(segments.shape[1], device=segments.device).expand_as(segments)
     fresh = torch.ones_like(segments, dtype=torch.bool)
     fresh[:, 1:] = segments[:, 1:] != segments[:, :-1]
-    start = torch.where(fresh, place, torch.zeros_like(place)).cummax(dim=1).values
-    before = nn.functional.pad(said, (0, 0, 1, 0))[:, :-1].gather(1, start[:, :, None].expand_as(said))
-    return (said == before).float()
+    return torch.where(fresh, place, torch.zeros_like(place)).cummax(dim=1).values

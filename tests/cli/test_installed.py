@@ -109,7 +109,13 @@ def many(folder: Path) -> Path:
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_flushes_what_is_done(tmp_path):
     command = [COMMAND, "detect", "--json", str(many(tmp_path / "many"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+
+    def heed_interrupts():  # a shell that runs the tests in the background has them ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
+    ) as process:
         assert process.stdout
         assert process.stderr
         first = process.stdout.readline()

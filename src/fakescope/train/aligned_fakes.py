@@ -210,8 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     tables = [next(p for p in (d / "labels.csv", d / "manifest.csv") if p.is_file()) for d in options.data]
-    refs = [ref for table in tables for ref in read_labels(table).values()]
-    chosen = choose_reals(refs, options.count, options.seed)
+    refs = {i: ref for table in tables for i, ref in read_labels(table).items()}  # folders may overlap
+    chosen = choose_reals(list(refs.values()), options.count, options.seed)
     unread = make_aligned(chosen, options.out, threads=options.threads, seed=options.seed)
     print(f"{len(chosen) - unread} pairs in {options.out}, {unread} unreadable")
 

@@ -60,6 +60,13 @@ class ImageRef(Record):
     split: Literal["train", "dev", "test"] | None = None
     group: str = ""
     caption: str = ""
+    date: str | None = Field(default=None, description="when it was made or published, as the source says")
+    origin: str = Field(default="", description="where it lies at its source: a path, an address, a row")
+    phash: str | None = Field(default=None, description="perceptual hash, 64 hex digits (PDQ)")
+    format: str = ""
+    width_px: int | None = Field(default=None, gt=0)
+    height_px: int | None = Field(default=None, gt=0)
+    size_bytes: int | None = Field(default=None, ge=0)
 
 
 class Verdict(Record):
@@ -190,6 +197,122 @@ class TraceNote(Record):
     region: Region | None = None
 
 
+class Box(Record):
+    """A region that a person drew, and the criterion it is for."""
+
+    region: Region
+    criterion: str | None = None
+
+
+class Judgement(Record):
+    """ACoTI, steer: what a person held of an image without knowing its label.
+
+    Rows are appended, never overwritten: for one person and image the first settles `said` and `confidence`, which
+    were given blind, and the last settles criteria and boxes. A wrong judgement has neither, and is kept: it tells
+    which images deceive people.
+    """
+
+    image: str
+    who: str
+    said: Label
+    confidence: float = Field(ge=0.5, le=1.0, description="how likely the person holds `said` to be")
+    right: bool
+    criteria: tuple[str, ...] = Field(default=(), description="asked only when right")
+    boxes: tuple[Box, ...] = ()
+    seconds: float = Field(default=0.0, ge=0.0)
+    at: str = Field(default="", description="UTC, ISO 8601")
+
+    @property
+    def p_fake(self) -> float:
+        """The judgement as a probability of fake."""
+        return self.confidence if self.said is Label.FAKE else 1.0 - self.confidence
+
+
+class Exemplar(Record):
+    """ACoTI, demonstrate: a worked example, merged from a human and a machine demonstration, checked by a person."""
+
+    id: str
+    image: str
+    label: Label
+    criteria: tuple[str, ...]
+    human: str = ""
+    machine: str = ""
+    text: str = Field(default="", description="the merged demonstration that teachers are shown")
+    checked_by: str | None = None
+    at: str = ""
+
+
+class Draft(Record):
+    """ACoTI, enlighten: what a teacher wrote of an image, or how it failed to.
+
+    A failure has `fault` and none of the texts: it is never filled in.
+    """
+
+    id: str
+    image: str
+    teacher: str
+    mode: Literal["acoti", "plain"] = "acoti"
+    prompt_hash: str
+    fault: str | None = Field(default=None, description="name of what went wrong; null for a draft that can be read")
+    detail: str = Field(default="", description="what was wrong, in words; may quote the teacher")
+    subject: str = ""
+    traces: dict[str, TraceNote | None] = Field(default_factory=dict)
+    description: str = ""
+    limits: str = ""
+    advice: str = ""
+    criteria: tuple[str, ...] = Field(default=(), description="what people's supervision named")
+    exemplars: tuple[str, ...] = ()
+    asked: int = Field(default=1, ge=0, description="requests that were sent, retries among them")
+    tokens_in: int = Field(default=0, ge=0)
+    tokens_out: int = Field(default=0, ge=0)
+    cost: float = Field(default=0.0, ge=0.0, description="money, in the unit of the prices that were given")
+    seconds: float = Field(default=0.0, ge=0.0)
+    at: str = ""
+
+    def abnormal(self) -> tuple[str, ...]:
+        """Ids of the criteria found abnormal."""
+        return _abnormal(self.traces)
+
+
+class Check(Record):
+    """One automatic check of a draft, before people see it."""
+
+    draft: str
+    name: str
+    passed: bool
+    value: float | None = None
+    detail: str = ""
+
+
+class Review(Record):
+    """What a person decided on a draft. Appended, never overwritten: the last of a person and draft counts."""
+
+    draft: str
+    image: str
+    who: str
+    role: Literal["annotator", "adjudicator", "owner"] = "annotator"
+    decision: Literal["accept", "revise", "reject"]
+    reason: str = ""
+    traces: dict[str, TraceNote | None] | None = Field(default=None, description="as revised; null if unchanged")
+    description: str | None = None
+    limits: str | None = None
+    advice: str | None = None
+    seconds: float = Field(default=0.0, ge=0.0)
+    at: str = ""
+
+
+class Choice(Record):
+    """A two-alternative forced choice between an ACoTI draft and a plain one, sides drawn at random."""
+
+    image: str
+    who: str
+    left: str = Field(description="id of the draft shown at the left")
+    right: str
+    chosen: Literal["left", "right"]
+    seconds: float = Field(default=0.0, ge=0.0)
+    at: str = ""
+
+
 class ChainRecord(Record):
     """One FakeChain record: an image, its label, and reasoning from visible traces to that label."""
 
@@ -202,10 +325,19 @@ class ChainRecord(Record):
     limits: str = ""
     advice: str = ""
     lineage: tuple[Lineage, ...] = ()
+    status: Literal["draft", "accepted", "revised", "rejected"] = "draft"
+    judgements: tuple[Judgement, ...] = ()
+    exemplars: tuple[str, ...] = Field(default=(), description="ids of the demonstrations that the teacher was shown")
+    drafts: tuple[Draft, ...] = ()
+    reviews: tuple[Review, ...] = ()
 
     def abnormal(self) -> tuple[str, ...]:
         """Ids of the criteria found abnormal, in taxonomy order."""
-        return tuple(name for name, note in self.traces.items() if note and note.finding == "abnormal")
+        return _abnormal(self.traces)
+
+
+def _abnormal(traces: dict[str, TraceNote | None]) -> tuple[str, ...]:
+    return tuple(name for name, note in traces.items() if note and note.finding == "abnormal")
 
 
 JsonObject = dict[str, Any]

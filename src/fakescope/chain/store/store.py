@@ -1,0 +1,307 @@
+"""The store: append records, read them back as a stream.
+
+What was appended is durable against the death of this process: every append is one transaction. Reads are paged,
+so that a chain of any length takes flat memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from fakescope.chain.store import schema
+from fakescope.errors import DataError
+from fakescope.records import (
+    Check,
+    Choice,
+    Draft,
+    Exemplar,
+    ImageRef,
+    Judgement,
+    Label,
+    Record,
+    Review,
+)
+
+R = TypeVar("R", bound=Record)
+
+FILE = "chain.db"
+PAGE = 500
+_TABLES: dict[type[Record], sa.Table] = {
+    Judgement: schema.JUDGEMENTS,
+    Exemplar: schema.EXEMPLARS,
+    Draft: schema.DRAFTS,
+    Check: schema.CHECKS,
+    Review: schema.REVIEWS,
+    Choice: schema.CHOICES,
+}
+
+
+def question_key(image: str, teacher: str, prompt_hash: str) -> str:
+    """What names a question to a teacher: the same question is asked once."""
+    return hashlib.sha256("\n".join((prompt_hash, image, teacher)).encode()).hexdigest()[:32]
+
+
+class Store:
+    """A FakeChain in the making.
+
+    Args:
+        url: SQLAlchemy URL of the database.
+        root: Folder to which relative image paths refer.
+
+    Raises:
+        DataError: The database cannot be opened or brought up to date.
+    """
+
+    def __init__(self, url: str, root: Path) -> None:
+        self.root = root
+        self.url = url
+        try:
+            self.engine = _engine(url)
+            _migrate(self.engine)
+        except (SQLAlchemyError, ImportError, OSError) as error:
+            raise DataError(f"the chain at {_shown(url)} cannot be opened: {_reason(error)}") from error
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add_images(self, refs: Iterable[ImageRef]) -> int:
+        """Add images that are not there yet, in one transaction. Returns how many were new.
+
+        Raises:
+            DataError: An image is there already with another label: one of the two is wrong.
+        """
+        added = 0
+        with self.engine.begin() as connection:
+            for ref in refs:
+                row = {"id": ref.id, "label": ref.label, "split": ref.split, "sha256": ref.sha256}
+                done = connection.execute(
+                    self._insert_new(schema.IMAGES).values(**row, body=ref.model_dump_json())
+                )
+                added += done.rowcount
+                if not done.rowcount:
+                    known = connection.scalar(
+                        sa.select(schema.IMAGES.c.label).where(schema.IMAGES.c.id == ref.id)
+                    )
+                    if known != ref.label:
+                        raise DataError(f"image {ref.id} is in the chain as {known}, not {ref.label}")
+        return added
+
+    def image(self, id: str) -> ImageRef:
+        """One image.
+
+        Raises:
+            DataError: There is none of that id.
+        """
+        found = self._scalar(sa.select(schema.IMAGES.c.body).where(schema.IMAGES.c.id == id))
+        if found is None:
+            raise DataError(f"the chain has no image {id}")
+        return ImageRef.model_validate_json(found)
+
+    def images(
+        self, *, split: str | None = None, label: Label | None = None, limit: int | None = None
+    ) -> Iterator[ImageRef]:
+        """All images in the order of their ids, a page at a time."""
+        table, last, left = schema.IMAGES, "", limit
+        while left is None or left > 0:
+            query = sa.select(table.c.id, table.c.body).where(table.c.id > last).order_by(table.c.id)
+            if split is not None:
+                query = query.where(table.c.split == split)
+            if label is not None:
+                query = query.where(table.c.label == label)
+            page = self._rows(query.limit(PAGE if left is None else min(PAGE, left)))
+            if not page:
+                return
+            last = page[-1][0]
+            left = None if left is None else left - len(page)
+            yield from (ImageRef.model_validate_json(body) for _, body in page)
+
+    def path_of(self, ref: ImageRef) -> Path:
+        """Where the image file lies. A relative path may not climb out of the chain's folder.
+
+        Raises:
+            DataError: It tries to.
+        """
+        path = Path(ref.path)
+        if path.is_absolute():
+            return path
+        if ".." in path.parts:
+            raise DataError(f"image {ref.id} has the path {ref.path!r}, which leaves the chain's folder")
+        return self.root / path
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Append records of any kinds in one transaction; all of them are kept or none."""
+        with self.engine.begin() as connection:
+            for kind, table in _TABLES.items():
+                rows = [_row(record, table) for record in records if type(record) is kind]
+                if table is schema.DRAFTS and rows:
+                    # Two workers may bring the same draft: the first one counts.
+                    connection.execute(self._insert_new(table), rows)
+                elif rows:
+                    connection.execute(table.insert(), rows)
+
+    def read(self, kind: type[R], **where: object) -> Iterator[R]:
+        """Records of a kind in the order in which they came; `where` names columns and their values."""
+        table = _TABLES[kind]
+        last = 0
+        while True:
+            query = sa.select(table.c.seq, table.c.body).where(table.c.seq > last).order_by(table.c.seq)
+            for name, value in where.items():
+                column = table.c[name]
+                query = query.where(column.in_(value) if isinstance(value, list) else column == value)
+            page = self._rows(query.limit(PAGE))
+            if not page:
+                return
+            last = page[-1][0]
+            yield from (kind.model_validate_json(body) for _, body in page)
+
+    def draft(self, id: str) -> Draft:
+        """One draft.
+
+        Raises:
+            DataError: There is none of that id.
+        """
+        found = next(self.read(Draft, id=id), None)
+        if found is None:
+            raise DataError(f"the chain has no draft {id}")
+        return found
+
+    def asked(self, keys: Sequence[str], *, failed_too: bool = True) -> set[str]:
+        """Those of the question keys that have been asked; without `failed_too`, those answered."""
+        table = schema.DRAFTS
+        query = sa.select(table.c.key).where(table.c.key.in_(keys))
+        if not failed_too:
+            query = query.where(table.c.fault.is_(None))
+        return {row[0] for row in self._rows(query)}
+
+    def attempts(self, key: str) -> int:
+        """How many drafts, failed ones among them, one question has."""
+        table = schema.DRAFTS
+        return int(
+            self._scalar(sa.select(sa.func.count()).select_from(table).where(table.c.key == key)) or 0
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Number of rows of each kind."""
+        tables = {"images": schema.IMAGES, **{table.name: table for table in _TABLES.values()}}
+        with self.engine.connect() as connection:
+            return {
+                name: int(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
+                for name, table in tables.items()
+            }
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """A setting of the chain."""
+        value = self._scalar(sa.select(schema.META.c.value).where(schema.META.c.name == name))
+        return default if value is None else json.loads(value)
+
+    def set_setting(self, name: str, value: Any) -> None:
+        """Keep a setting of the chain, a JSON value."""
+        with self.engine.begin() as connection:
+            connection.execute(sa.delete(schema.META).where(schema.META.c.name == name))
+            connection.execute(schema.META.insert().values(name=name, value=json.dumps(value)))
+
+    def _insert_new(self, table: sa.Table) -> Any:
+        insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
+        return insert(table).on_conflict_do_nothing()
+
+    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        with self.engine.connect() as connection:
+            return connection.execute(query).all()
+
+    def _scalar(self, query: sa.Select[Any]) -> Any:
+        with self.engine.connect() as connection:
+            return connection.scalar(query)
+
+
+def open_store(where: str | Path, *, create: bool = False, root: Path | None = None) -> Store:
+    """Open a chain.
+
+    Args:
+        where: A folder (its database is `chain.db` there) or the URL of a database.
+        create: Make the folder and the database if they are missing.
+        root: Folder of relative image paths; by default the folder itself, or the current one for a URL.
+
+    Raises:
+        DataError: There is no chain, or it cannot be opened.
+    """
+    text = os.fspath(where)
+    if re.match(r"[a-z0-9+]+://", text):
+        return Store(_with_driver(text), root or Path.cwd())
+    folder = Path(text)
+    if not create and not (folder / FILE).is_file():
+        raise DataError(f"{folder} holds no chain", "make one with `fakescope chain collect`")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be made: {error.strerror}") from error
+    return Store(f"sqlite:///{folder.absolute() / FILE}", root or folder.absolute())
+
+
+def _row(record: Record, table: sa.Table) -> dict[str, Any]:
+    row = {
+        column.name: getattr(record, column.name)
+        for column in table.columns
+        if column.name not in ("seq", "key", "body")
+    }
+    if isinstance(record, Draft):
+        row["key"] = question_key(record.image, record.teacher, record.prompt_hash)
+    return {**row, "body": record.model_dump_json()}
+
+
+def _with_driver(url: str) -> str:
+    """PostgreSQL goes through psycopg 3, whichever way the URL is written."""
+    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+
+def _engine(url: str) -> sa.Engine:
+    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+
+        @sa.event.listens_for(engine, "connect")
+        def prepare(connection: Any, _: object) -> None:
+            # Readers do not block the writer; a write is on its way to the disk before its transaction ends.
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000"):
+                connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _migrate(engine: sa.Engine) -> None:
+    """Bring the tables up to date; several processes may try at once."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7300411)"))
+        elif engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA user_version = 1")  # takes the write lock
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _shown(url: str) -> str:
+    return re.sub(r"//[^@/]*@", "//", url)
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0][:300]

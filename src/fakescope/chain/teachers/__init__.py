@@ -1,0 +1,1 @@
+"""Teachers: the models that write drafts. One seam, and an adapter for each way of reaching a model."""

@@ -214,6 +214,7 @@ class Judgement(Record):
 
     image: str
     who: str
+    kind: Literal["person", "machine"] = "person"
     said: Label
     confidence: float = Field(ge=0.5, le=1.0, description="how likely the person holds `said` to be")
     right: bool
@@ -262,12 +263,18 @@ class Draft(Record):
     advice: str = ""
     criteria: tuple[str, ...] = Field(default=(), description="what people's supervision named")
     exemplars: tuple[str, ...] = ()
-    asked: int = Field(default=1, ge=0, description="requests that were sent, retries among them")
+    mended: tuple[str, ...] = Field(default=(), description="parts of the answer that were left out, and why")
+    faults: tuple[str, ...] = Field(default=(), description="faults of all attempts at this draft, in order")
     tokens_in: int = Field(default=0, ge=0)
     tokens_out: int = Field(default=0, ge=0)
     cost: float = Field(default=0.0, ge=0.0, description="money, in the unit of the prices that were given")
     seconds: float = Field(default=0.0, ge=0.0)
     at: str = ""
+
+    @property
+    def asked(self) -> int:
+        """How many requests were sent."""
+        return len(self.faults) + (self.fault is None)
 
     def abnormal(self) -> tuple[str, ...]:
         """Ids of the criteria found abnormal."""

@@ -114,23 +114,27 @@ class Store:
             raise DataError(f"the chain has no image {id}")
         return ImageRef.model_validate_json(found)
 
-    def images(
-        self, *, split: str | None = None, label: Label | None = None, limit: int | None = None
-    ) -> Iterator[ImageRef]:
-        """All images in the order of their ids, a page at a time."""
-        table, last, left = schema.IMAGES, "", limit
-        while left is None or left > 0:
+    def images(self, *, split: str | None = None, label: Label | None = None) -> Iterator[ImageRef]:
+        """All images in the order of their ids."""
+        for page in self.image_pages(split=split, label=label):
+            yield from page
+
+    def image_pages(
+        self, *, split: str | None = None, label: Label | None = None, size: int = PAGE
+    ) -> Iterator[list[ImageRef]]:
+        """All images in the order of their ids, so many at a time; other images may be added meanwhile."""
+        table, last = schema.IMAGES, ""
+        while True:
             query = sa.select(table.c.id, table.c.body).where(table.c.id > last).order_by(table.c.id)
             if split is not None:
                 query = query.where(table.c.split == split)
             if label is not None:
                 query = query.where(table.c.label == label)
-            page = self._rows(query.limit(PAGE if left is None else min(PAGE, left)))
+            page = self._rows(query.limit(size))
             if not page:
                 return
             last = page[-1][0]
-            left = None if left is None else left - len(page)
-            yield from (ImageRef.model_validate_json(body) for _, body in page)
+            yield [ImageRef.model_validate_json(body) for _, body in page]
 
     def path_of(self, ref: ImageRef) -> Path:
         """Where the image file lies. A relative path may not climb out of the chain's folder.
@@ -164,6 +168,7 @@ class Store:
             query = sa.select(table.c.seq, table.c.body).where(table.c.seq > last).order_by(table.c.seq)
             for name, value in where.items():
                 column = table.c[name]
+                # `== None` becomes IS NULL
                 query = query.where(column.in_(value) if isinstance(value, list) else column == value)
             page = self._rows(query.limit(PAGE))
             if not page:
@@ -190,12 +195,21 @@ class Store:
             query = query.where(table.c.fault.is_(None))
         return {row[0] for row in self._rows(query)}
 
+    def described(self, images: Sequence[str], teacher: str, mode: str) -> set[str]:
+        """Those of the images of which a teacher has written a draft that can be read."""
+        table = schema.DRAFTS
+        query = sa.select(table.c.image).where(
+            table.c.image.in_(images),
+            table.c.teacher == teacher,
+            table.c.mode == mode,
+            table.c.fault.is_(None),
+        )
+        return {row[0] for row in self._rows(query)}
+
     def attempts(self, key: str) -> int:
         """How many drafts, failed ones among them, one question has."""
         table = schema.DRAFTS
-        return int(
-            self._scalar(sa.select(sa.func.count()).select_from(table).where(table.c.key == key)) or 0
-        )
+        return int(self._scalar(sa.select(sa.func.count()).select_from(table).where(table.c.key == key)) or 0)
 
     def counts(self) -> dict[str, int]:
         """Number of rows of each kind."""

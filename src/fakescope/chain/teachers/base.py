@@ -25,7 +25,6 @@ class Fault(StrEnum):
     REFUSED = "refused"
     BAD_REQUEST = "bad_request"
     NOT_ALLOWED = "not_allowed"
-    OVER_BUDGET = "over_budget"
     BAD_IMAGE = "bad_image"
 
     @property

@@ -1,0 +1,143 @@
+"""The flow of questions to a teacher and of drafts back: many at a time, every queue bounded.
+
+todo -> feed (decodes a few pictures ahead) -> workers (ask) -> keep (all that came together, in one go)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fakescope.chain.enlighten.ask import Asker, Patience
+from fakescope.chain.enlighten.budget import Budget
+from fakescope.chain.enlighten.question import Question
+from fakescope.chain.teachers.base import Request, Teacher, TeacherError
+from fakescope.records import Draft
+
+DECODERS = 2
+
+
+@dataclass(frozen=True)
+class Todo:
+    """A question, and how many drafts it has already (failed ones that are asked again)."""
+
+    question: Question
+    earlier: int = 0
+
+
+Ready = tuple[Todo, Request | TeacherError]
+
+
+async def ask_all(
+    pages: Iterator[list[Todo]],
+    teacher: Teacher,
+    patience: Patience,
+    budget: Budget,
+    concurrency: int,
+    keep: Callable[[Sequence[Draft]], None],
+) -> str | None:
+    """Ask all questions, and hand drafts to `keep` as they come. The teacher is closed at the end.
+
+    Ctrl-C ends it in order: nothing new is asked, and what was sent is awaited and kept. A second one aborts.
+
+    Returns:
+        Why it stopped before the end of `pages`: `budget`, `interrupted`, or None.
+    """
+    ready: asyncio.Queue[Ready | None] = asyncio.Queue(concurrency)
+    done: asyncio.Queue[Draft | None] = asyncio.Queue()
+    stop = asyncio.Event()
+    try:
+        with ThreadPoolExecutor(DECODERS, "decode") as pool, _stopped_by_signal(stop):
+            asker = Asker(teacher, patience, budget, pool)
+            async with asyncio.TaskGroup() as group:
+                feeder = group.create_task(_feed(asker, pages, ready, concurrency, stop))
+                for _ in range(concurrency):
+                    group.create_task(_work(asker, ready, done, stop))
+                await _keep(done, concurrency, keep)
+            return feeder.result()
+    finally:
+        await teacher.close()
+
+
+async def _feed(
+    asker: Asker,
+    pages: Iterator[list[Todo]],
+    ready: asyncio.Queue[Ready | None],
+    workers: int,
+    stop: asyncio.Event,
+) -> str | None:
+    """Keep a few requests ready, so that no worker waits for a picture to be decoded."""
+    ahead: deque[tuple[Todo, asyncio.Task[Request | TeacherError]]] = deque()
+
+    async def pass_on(most: int) -> None:
+        while len(ahead) > most:
+            first, task = ahead.popleft()
+            await ready.put((first, await task))
+
+    stopped = None
+    # In a thread: a page of questions that were all asked before is long work without a pause.
+    while stopped is None and (page := await asyncio.to_thread(next, pages, None)) is not None:
+        for one in page:
+            stopped = "interrupted" if stop.is_set() else None if asker.budget.admit() else "budget"
+            if stopped:
+                break
+            ahead.append((one, asyncio.create_task(asker.prepare(one.question))))
+            await pass_on(DECODERS)
+    await pass_on(0)
+    for _ in range(workers):
+        await ready.put(None)
+    return stopped
+
+
+async def _work(
+    asker: Asker,
+    ready: asyncio.Queue[Ready | None],
+    done: asyncio.Queue[Draft | None],
+    stop: asyncio.Event,
+) -> None:
+    while (item := await ready.get()) is not None:
+        todo, request = item
+        if not stop.is_set():
+            await done.put(await asker.draft(todo.question, request, todo.earlier))
+    await done.put(None)
+
+
+async def _keep(
+    done: asyncio.Queue[Draft | None], workers: int, keep: Callable[[Sequence[Draft]], None]
+) -> None:
+    """One transaction for all drafts that came while the last one was being written."""
+    while workers:
+        came = [await done.get()]
+        while not done.empty():
+            came.append(done.get_nowait())
+        workers -= came.count(None)
+        if drafts := [draft for draft in came if draft is not None]:
+            keep(drafts)
+
+
+@contextmanager
+def _stopped_by_signal(stop: asyncio.Event) -> Iterator[None]:
+    """The first Ctrl-C sets `stop`; the next one has its usual effect."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGINT)
+
+    def handle() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)

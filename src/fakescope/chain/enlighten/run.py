@@ -1,0 +1,185 @@
+"""All questions of a chain: what is left to ask, many at a time, each answer kept before it counts as done.
+
+    images -> supervision, exemplars -> questions not asked yet -> requests -> teacher -> drafts -> store
+
+Every queue is bounded, so memory does not grow with the chain. A draft is in the store the moment it counts, so a run
+that is killed loses only what was on its way, and asks only that again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from fakescope.chain.demonstrate import ExemplarPool
+from fakescope.chain.enlighten.ask import Patience
+from fakescope.chain.enlighten.budget import Budget
+from fakescope.chain.enlighten.flow import Todo, ask_all
+from fakescope.chain.enlighten.question import Mode, Question, make_question
+from fakescope.chain.steer import Keep, supervisions
+from fakescope.chain.store import Store
+from fakescope.chain.teachers.base import Teacher
+from fakescope.errors import DataError
+from fakescope.records import Draft, Exemplar, ImageRef, Label
+
+PAGE = 200
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be asked.
+
+    Attributes:
+        mode: ACoTI, or the plain prompting that it is compared with.
+        keep: How the criteria of several people are merged.
+        steered_only: Ask only about images of which at least one person recognised the label.
+        unchecked: Show exemplars that nobody has checked, too.
+        retry_failed: Ask those questions again that failed.
+        again: Ask about images too that this teacher has described, if the prompt has changed since.
+        split: Only images of this split.
+        limit: At most so many questions.
+        shard: (i, n): only the i-th of n parts of the images, by id, for several machines on one store.
+    """
+
+    mode: Mode = "acoti"
+    keep: Keep = Keep.INTERSECTION
+    steered_only: bool = False
+    unchecked: bool = False
+    retry_failed: bool = False
+    again: bool = False
+    split: str | None = None
+    label: Label | None = None
+    limit: int | None = None
+    shard: tuple[int, int] = (0, 1)
+
+
+@dataclass
+class Summary:
+    """Counts of a run. `faults` counts every failed attempt by name, `failed` the questions given up."""
+
+    asked: int = 0
+    drafted: int = 0
+    known: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    stopped: str | None = None
+
+    def add(self, draft: Draft) -> None:
+        """Count one draft."""
+        self.asked += 1
+        self.faults.update(draft.faults)
+        if draft.fault is None:
+            self.drafted += 1
+        else:
+            self.failed[draft.fault] += 1
+        self.tokens_in += draft.tokens_in
+        self.tokens_out += draft.tokens_out
+        self.cost += draft.cost
+
+
+def questions(store: Store, teacher: str, plan: Plan, summary: Summary) -> Iterator[list[Todo]]:
+    """What is left to ask of one teacher, in pages in the order of image ids; counts what is passed over."""
+    pool = ExemplarPool(store.read(Exemplar), unchecked=plan.unchecked)
+    left = plan.limit
+    for page in store.image_pages(split=plan.split, label=plan.label, size=PAGE):
+        own = [ref for ref in page if _in_shard(ref.id, plan.shard)]
+        todo = _page(store, own, teacher, plan, pool, summary)[:left]
+        left = None if left is None else left - len(todo)
+        yield todo
+        if left == 0:
+            return
+
+
+def _page(
+    store: Store, page: list[ImageRef], teacher: str, plan: Plan, pool: ExemplarPool, summary: Summary
+) -> list[Todo]:
+    ids = [ref.id for ref in page]
+    steered = supervisions(store, ids, plan.keep)
+    described = set() if plan.again else store.described(ids, teacher, plan.mode)
+    found: list[Question] = []
+    for ref in page:
+        if ref.label is None:
+            summary.skipped["no_label"] += 1
+        elif plan.steered_only and not steered[ref.id].right:
+            summary.skipped["not_steered"] += 1
+        elif ref.id in described:
+            summary.known += 1
+        else:
+            criteria = steered[ref.id].criteria
+            path = store.path_of(ref)
+            found.append(make_question(ref, path, mode=plan.mode, criteria=criteria, pool=pool))
+    keys = [question.key(teacher) for question in found]
+    known = store.asked(keys, failed_too=not plan.retry_failed)
+    summary.known += len(known)
+    return [
+        Todo(question, store.attempts(key) if plan.retry_failed else 0)
+        for question, key in zip(found, keys, strict=True)
+        if key not in known
+    ]
+
+
+def enlighten(
+    store: Store,
+    teacher: Teacher,
+    plan: Plan,
+    *,
+    patience: Patience | None = None,
+    budget: Budget | None = None,
+    concurrency: int = 8,
+    on_draft: Callable[[Draft], None] = lambda draft: None,
+) -> Summary:
+    """Ask a teacher everything that is left to ask. Drafts go into the store as they come.
+
+    Ctrl-C ends it in order: nothing new is asked, and what was paid for is awaited and kept. A second one aborts.
+
+    Args:
+        store: The chain.
+        teacher: Whom to ask.
+        plan: What.
+        patience: How often and how fast.
+        budget: Limits; when they are reached the run ends in order, and says so.
+        concurrency: Questions on their way at a time.
+        on_draft: Told of every draft after it is kept.
+
+    Raises:
+        DataError: The chain has no exemplar that may be shown, which ACoTI needs.
+    """
+    require_exemplars(store, plan)
+    summary = Summary()
+
+    def keep(drafts: Sequence[Draft]) -> None:
+        store.append(drafts)
+        for draft in drafts:
+            summary.add(draft)
+            on_draft(draft)
+
+    todo = questions(store, teacher.name, plan, summary)
+    summary.stopped = asyncio.run(
+        ask_all(todo, teacher, patience or Patience(), budget or Budget(), concurrency, keep)
+    )
+    return summary
+
+
+def _in_shard(id: str, shard: tuple[int, int]) -> bool:
+    place, of = shard
+    return of <= 1 or int(hashlib.sha256(id.encode()).hexdigest()[:8], 16) % of == place
+
+
+def require_exemplars(store: Store, plan: Plan) -> None:
+    """Refuse ACoTI without any demonstration: it would be plain prompting under another name.
+
+    Raises:
+        DataError: The chain has no exemplar that may be shown.
+    """
+    if plan.mode == "acoti" and not ExemplarPool(store.read(Exemplar), unchecked=plan.unchecked).exemplars:
+        raise DataError(
+            "the chain has no checked exemplars, which ACoTI shows to the teacher",
+            "make some with `fakescope chain exemplars`, or allow unchecked ones with --unchecked",
+        )

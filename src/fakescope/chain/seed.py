@@ -177,7 +177,7 @@ def _reason_to_drop(entry: Any, refs: dict[str, ImageRef], seen: dict[str, Chain
 
 
 def _record(entry: dict[str, Any], image: ImageRef, patched: Counter[str]) -> ChainRecord:
-    texts = {}
+    texts: dict[str, Any] = {}
     for name in _TEXTS:
         value = entry.get(name, "")
         if not isinstance(value, str):

@@ -9,6 +9,7 @@ import typer
 
 from fakescope.cli.ask import ask
 from fakescope.cli.bench import app as bench_app
+from fakescope.cli.chain import app as chain_app
 from fakescope.cli.console import print_error
 from fakescope.cli.detect import detect
 from fakescope.cli.examine import examine
@@ -29,6 +30,7 @@ app.command()(detect)
 app.command()(ask)
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
+app.add_typer(chain_app, name="chain")
 
 
 def _print_version(wanted: bool) -> None:

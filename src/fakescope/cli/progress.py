@@ -28,8 +28,12 @@ class Watch:
 
     def done_one(self) -> None:
         """Another image is done."""
+        self.done_many(1)
+
+    def done_many(self, count: int) -> None:
+        """So many more images are done."""
         if self._bar is not None and self._task is not None:
-            self._bar.advance(self._task)
+            self._bar.advance(self._task, count)
         self._said = ""
 
     def hear(self, token: str) -> None:

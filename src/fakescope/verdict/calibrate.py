@@ -135,7 +135,7 @@ def _newton(x: FloatArray, y: FloatArray, weight: FloatArray, ridge: float) -> t
     design = np.stack([x / scale, np.ones_like(x)])
     pull = 2 * ridge * np.array([1 / scale**2, 1.0])  # the ridge, expressed in the scaled slope
     centre = np.array([scale, 0.0])
-    theta = np.zeros(2)
+    theta: FloatArray = np.zeros(2)
 
     def loss(t: FloatArray) -> float:
         z = t @ design

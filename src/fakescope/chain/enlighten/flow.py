@@ -42,7 +42,7 @@ async def ask_all(
     concurrency: int,
     keep: Callable[[Sequence[Draft]], None],
 ) -> str | None:
-    """Ask all questions, and hand drafts to `keep` as they come. The teacher is closed at the end.
+    """Ask all questions, and hand drafts to `keep` as they come.
 
     Ctrl-C ends it in order: nothing new is asked, and what was sent is awaited and kept. A second one aborts.
 
@@ -52,17 +52,14 @@ async def ask_all(
     ready: asyncio.Queue[Ready | None] = asyncio.Queue(concurrency)
     done: asyncio.Queue[Draft | None] = asyncio.Queue()
     stop = asyncio.Event()
-    try:
-        with ThreadPoolExecutor(DECODERS, "decode") as pool, _stopped_by_signal(stop):
-            asker = Asker(teacher, patience, budget, pool)
-            async with asyncio.TaskGroup() as group:
-                feeder = group.create_task(_feed(asker, pages, ready, concurrency, stop))
-                for _ in range(concurrency):
-                    group.create_task(_work(asker, ready, done, stop))
-                await _keep(done, concurrency, keep)
-            return feeder.result()
-    finally:
-        await teacher.close()
+    with ThreadPoolExecutor(DECODERS, "decode") as pool, _stopped_by_signal(stop):
+        asker = Asker(teacher, patience, budget, pool)
+        async with asyncio.TaskGroup() as group:
+            feeder = group.create_task(_feed(asker, pages, ready, concurrency, stop))
+            for _ in range(concurrency):
+                group.create_task(_work(asker, ready, done, stop))
+            await _keep(done, concurrency, keep)
+        return feeder.result()
 
 
 async def _feed(

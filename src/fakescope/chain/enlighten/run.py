@@ -83,23 +83,32 @@ class Summary:
         self.tokens_out += draft.tokens_out
         self.cost += draft.cost
 
+    def merge(self, other: Summary) -> None:
+        """Add the counts of another run."""
+        for name in ("asked", "drafted", "known", "tokens_in", "tokens_out", "cost"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("skipped", "failed", "faults"):
+            getattr(self, name).update(getattr(other, name))
+        self.stopped = self.stopped or other.stopped
+
 
 def questions(store: Store, teacher: str, plan: Plan, summary: Summary) -> Iterator[list[Todo]]:
     """What is left to ask of one teacher, in pages in the order of image ids; counts what is passed over."""
     pool = ExemplarPool(store.read(Exemplar), unchecked=plan.unchecked)
     left = plan.limit
     for page in store.image_pages(split=plan.split, label=plan.label, size=PAGE):
-        own = [ref for ref in page if _in_shard(ref.id, plan.shard)]
-        todo = _page(store, own, teacher, plan, pool, summary)[:left]
+        own = [ref for ref in page if in_shard(ref.id, plan.shard)]
+        todo = questions_of(store, own, teacher, plan, pool, summary)[:left]
         left = None if left is None else left - len(todo)
         yield todo
         if left == 0:
             return
 
 
-def _page(
+def questions_of(
     store: Store, page: list[ImageRef], teacher: str, plan: Plan, pool: ExemplarPool, summary: Summary
 ) -> list[Todo]:
+    """What is left to ask about some images; counts what is passed over."""
     ids = [ref.id for ref in page]
     steered = supervisions(store, ids, plan.keep)
     described = set() if plan.again else store.described(ids, teacher, plan.mode)
@@ -160,14 +169,19 @@ def enlighten(
             summary.add(draft)
             on_draft(draft)
 
-    todo = questions(store, teacher.name, plan, summary)
-    summary.stopped = asyncio.run(
-        ask_all(todo, teacher, patience or Patience(), budget or Budget(), concurrency, keep)
-    )
+    async def run() -> str | None:
+        todo = questions(store, teacher.name, plan, summary)
+        try:
+            return await ask_all(todo, teacher, patience or Patience(), budget or Budget(), concurrency, keep)
+        finally:
+            await teacher.close()
+
+    summary.stopped = asyncio.run(run())
     return summary
 
 
-def _in_shard(id: str, shard: tuple[int, int]) -> bool:
+def in_shard(id: str, shard: tuple[int, int]) -> bool:
+    """Whether an image belongs to the i-th of n parts."""
     place, of = shard
     return of <= 1 or int(hashlib.sha256(id.encode()).hexdigest()[:8], 16) % of == place
 

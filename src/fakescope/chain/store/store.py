@@ -114,6 +114,16 @@ class Store:
             raise DataError(f"the chain has no image {id}")
         return ImageRef.model_validate_json(found)
 
+    def images_of(self, ids: Sequence[str]) -> list[ImageRef]:
+        """Those of the images that are there, in the order of their ids."""
+        table = schema.IMAGES
+        query = sa.select(table.c.body).where(table.c.id.in_(ids)).order_by(table.c.id)
+        return [ImageRef.model_validate_json(row[0]) for row in self._rows(query)]
+
+    def image_ids(self, *, split: str | None = None, label: Label | None = None) -> Iterator[str]:
+        """Ids of all images in order."""
+        return (ref.id for ref in self.images(split=split, label=label))
+
     def images(self, *, split: str | None = None, label: Label | None = None) -> Iterator[ImageRef]:
         """All images in the order of their ids."""
         for page in self.image_pages(split=split, label=label):
@@ -134,7 +144,7 @@ class Store:
             if not page:
                 return
             last = page[-1][0]
-            yield [ImageRef.model_validate_json(body) for _, body in page]
+            yield [ImageRef.model_validate_json(body) for body in (row[1] for row in page)]
 
     def path_of(self, ref: ImageRef) -> Path:
         """Where the image file lies. A relative path may not climb out of the chain's folder.
@@ -174,7 +184,7 @@ class Store:
             if not page:
                 return
             last = page[-1][0]
-            yield from (kind.model_validate_json(body) for _, body in page)
+            yield from (kind.model_validate_json(body) for body in (row[1] for row in page))
 
     def draft(self, id: str) -> Draft:
         """One draft.

@@ -1,0 +1,87 @@
+"""Any stage that works image by image, on Ray Data: ids go out in batches, workers read and write the store themselves.
+
+A worker that dies is started anew with the batch that it held. What it had finished is in the store and is found there,
+so nothing is lost and nothing is done twice but what was on its way. Several machines need a database they can all
+reach (PostgreSQL) and image paths that mean the same everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, Protocol
+
+from fakescope.errors import MissingExtraError
+from fakescope.records import JsonObject
+
+ROUND = 50_000
+"""Ids handed to Ray at a time, so that memory does not grow with the chain."""
+
+
+class Worker(Protocol):
+    """What is made once on each worker from the arguments, and then called with batches of ids."""
+
+    def run(self, ids: list[str]) -> JsonObject:
+        """Do the stage's work on some images; what is done already is passed over. Returns counts."""
+        ...
+
+
+class _Actor:
+    """A worker in the form that Ray Data calls: columns in, columns out."""
+
+    def __init__(self, make: Any, arguments: tuple[Any, ...]) -> None:
+        self._worker: Worker = make(*arguments)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        return {"counts": [json.dumps(self._worker.run([str(id) for id in batch["id"]]))]}
+
+
+def map_on_ray(
+    ids: Iterable[str], make: Any, arguments: tuple[Any, ...], *, workers: int, batch_size: int
+) -> Iterator[JsonObject]:
+    """Run a stage on a Ray cluster: the one that RAY_ADDRESS names, or one on this machine.
+
+    Args:
+        ids: Of the images.
+        make: Makes a `Worker`; it and its arguments are sent to the workers.
+        arguments: Its arguments.
+        workers: How many work at a time.
+        batch_size: Ids in a batch.
+
+    Yields:
+        The counts of each batch, as batches end.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+    """
+    try:
+        import ray
+        import ray.data
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("the ray engine", "ray") from error
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    rest = iter(ids)
+    while part := list(islice(rest, ROUND)):
+        dataset = ray.data.from_items(
+            [{"id": id} for id in part], override_num_blocks=_blocks(len(part), batch_size)
+        )
+        done = dataset.map_batches(
+            _Actor,
+            fn_constructor_args=(make, arguments),
+            batch_size=batch_size,
+            concurrency=workers,
+            num_cpus=0.5,
+            max_restarts=-1,
+            max_task_retries=-1,
+        )
+        for row in done.iter_rows():
+            yield json.loads(row["counts"])
+
+
+def _blocks(count: int, batch_size: int) -> int:
+    """A block a batch: what a dead worker held is then no more than one batch."""
+    return max(1, -(-count // batch_size))

@@ -1,0 +1,20 @@
+"""`fakescope chain`: make a FakeChain, from a folder of images to a reviewed data set."""
+
+from __future__ import annotations
+
+import typer
+
+from fakescope.cli.chain_enlighten import enlighten
+from fakescope.cli.chain_exemplars import app as exemplars_app
+from fakescope.cli.chain_make import check, status, steer
+
+app = typer.Typer(
+    name="chain",
+    help="Make a FakeChain: collect, steer, demonstrate, enlighten, check, review, release.",
+    no_args_is_help=True,
+)
+app.command()(status)
+app.command()(steer)
+app.add_typer(exemplars_app, name="exemplars")
+app.command()(enlighten)
+app.command()(check)

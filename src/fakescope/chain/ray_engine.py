@@ -16,6 +16,9 @@ from typing import Any, Protocol
 from fakescope.errors import MissingExtraError
 from fakescope.records import JsonObject
 
+CPUS = 0.5
+"""Of each worker: most of its time goes into waiting for a teacher."""
+
 ROUND = 50_000
 """Ids handed to Ray at a time, so that memory does not grow with the chain."""
 
@@ -64,6 +67,7 @@ def map_on_ray(
     if not ray.is_initialized():
         ray.init(log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
     rest = iter(ids)
     while part := list(islice(rest, ROUND)):
         dataset = ray.data.from_items(
@@ -73,10 +77,8 @@ def map_on_ray(
             _Actor,
             fn_constructor_args=(make, arguments),
             batch_size=batch_size,
-            concurrency=workers,
-            num_cpus=0.5,
-            max_restarts=-1,
-            max_task_retries=-1,
+            compute=ray.data.ActorPoolStrategy(size=workers),
+            num_cpus=CPUS,
         )
         for row in done.iter_rows():
             yield json.loads(row["counts"])

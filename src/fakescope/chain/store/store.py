@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from fakescope.chain.store import schema
+from fakescope.chain.store.engine import make_engine, migrate, reason, shown, with_driver
 from fakescope.errors import DataError
 from fakescope.records import (
     Check,
@@ -66,10 +67,10 @@ class Store:
         self.root = root
         self.url = url
         try:
-            self.engine = _engine(url)
-            _migrate(self.engine)
+            self.engine = make_engine(url)
+            migrate(self.engine)
         except (SQLAlchemyError, ImportError, OSError) as error:
-            raise DataError(f"the chain at {_shown(url)} cannot be opened: {_reason(error)}") from error
+            raise DataError(f"the chain at {shown(url)} cannot be opened: {reason(error)}") from error
 
     def close(self) -> None:
         """Give back all connections."""
@@ -143,8 +144,8 @@ class Store:
             page = self._rows(query.limit(size))
             if not page:
                 return
-            last = page[-1][0]
-            yield [ImageRef.model_validate_json(body) for body in (row[1] for row in page)]
+            last = page[-1].id
+            yield [ImageRef.model_validate_json(body) for body in _bodies(page)]
 
     def path_of(self, ref: ImageRef) -> Path:
         """Where the image file lies. A relative path may not climb out of the chain's folder.
@@ -183,8 +184,8 @@ class Store:
             page = self._rows(query.limit(PAGE))
             if not page:
                 return
-            last = page[-1][0]
-            yield from (kind.model_validate_json(body) for body in (row[1] for row in page))
+            last = page[-1].seq
+            yield from (kind.model_validate_json(body) for body in _bodies(page))
 
     def draft(self, id: str) -> Draft:
         """One draft.
@@ -224,7 +225,7 @@ class Store:
     def counts(self) -> dict[str, int]:
         """Number of rows of each kind."""
         tables = {"images": schema.IMAGES, **{table.name: table for table in _TABLES.values()}}
-        with self.engine.connect() as connection:
+        with self.reading() as connection:
             return {
                 name: int(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
                 for name, table in tables.items()
@@ -245,12 +246,16 @@ class Store:
         insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
         return insert(table).on_conflict_do_nothing()
 
+    def reading(self) -> sa.Connection:
+        """A connection for reads alone; on SQLite it takes no lock."""
+        return self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        with self.engine.connect() as connection:
+        with self.reading() as connection:
             return connection.execute(query).all()
 
     def _scalar(self, query: sa.Select[Any]) -> Any:
-        with self.engine.connect() as connection:
+        with self.reading() as connection:
             return connection.scalar(query)
 
 
@@ -267,7 +272,7 @@ def open_store(where: str | Path, *, create: bool = False, root: Path | None = N
     """
     text = os.fspath(where)
     if re.match(r"[a-z0-9+]+://", text):
-        return Store(_with_driver(text), root or Path.cwd())
+        return Store(with_driver(text), root or Path.cwd())
     folder = Path(text)
     if not create and not (folder / FILE).is_file():
         raise DataError(f"{folder} holds no chain", "make one with `fakescope chain collect`")
@@ -289,43 +294,5 @@ def _row(record: Record, table: sa.Table) -> dict[str, Any]:
     return {**row, "body": record.model_dump_json()}
 
 
-def _with_driver(url: str) -> str:
-    """PostgreSQL goes through psycopg 3, whichever way the URL is written."""
-    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
-
-
-def _engine(url: str) -> sa.Engine:
-    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
-
-        @sa.event.listens_for(engine, "connect")
-        def prepare(connection: Any, _: object) -> None:
-            # Readers do not block the writer; a write is on its way to the disk before its transaction ends.
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000"):
-                connection.execute(f"PRAGMA {pragma}")
-
-    return engine
-
-
-def _migrate(engine: sa.Engine) -> None:
-    """Bring the tables up to date; several processes may try at once."""
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7300411)"))
-        elif engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA user_version = 1")  # takes the write lock
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-def _shown(url: str) -> str:
-    return re.sub(r"//[^@/]*@", "//", url)
-
-
-def _reason(error: BaseException) -> str:
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0][:300]
+def _bodies(rows: Sequence[sa.Row[Any]]) -> Iterator[str]:
+    return (row.body for row in rows)

@@ -154,5 +154,5 @@ def _region(values: list[float | int] | None) -> Region | None:
 
 
 def _clean(text: str) -> str:
-    """On one line, and without lone surrogates, which JSON allows and UTF-8 does not."""
-    return " ".join(text.split()).encode("utf-8", "replace").decode("utf-8")
+    """On one line. Lone surrogates, which JSON allows and UTF-8 does not, were refused before."""
+    return " ".join(text.split())

@@ -59,7 +59,7 @@ async def ask_all(
             for _ in range(concurrency):
                 group.create_task(_work(asker, ready, done, stop))
             await _keep(done, concurrency, keep)
-        return feeder.result()
+        return "interrupted" if stop.is_set() else feeder.result()
 
 
 async def _feed(
@@ -77,12 +77,12 @@ async def _feed(
             first, task = ahead.popleft()
             await ready.put((first, await task))
 
-    stopped = None
+    stopped: str | None = None
     # In a thread: a page of questions that were all asked before is long work without a pause.
     while stopped is None and (page := await asyncio.to_thread(next, pages, None)) is not None:
         for one in page:
-            stopped = "interrupted" if stop.is_set() else None if asker.budget.admit() else "budget"
-            if stopped:
+            if stop.is_set() or not asker.budget.admit():
+                stopped = "budget"
                 break
             ahead.append((one, asyncio.create_task(asker.prepare(one.question))))
             await pass_on(DECODERS)

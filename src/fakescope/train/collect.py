@@ -24,10 +24,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, TaskID
 
+from fakescope.chain.collect.repositories import Places, open_source
+from fakescope.chain.collect.rules import Rule, read_rules
 from fakescope.errors import DataError, FakescopeError
 from fakescope.train.collect_images import reference_hashes
-from fakescope.train.collect_rules import Rule, read_rules
-from fakescope.train.collect_sources import Places, open_source
 from fakescope.train.collect_take import COLUMNS, Known, Result, Row, take_source
 
 

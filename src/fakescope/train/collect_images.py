@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fakescope.chain.collect.rules import Rule
 from fakescope.errors import ImageError
 from fakescope.images.load import load_image
-from fakescope.train.collect_rules import Rule
 
 LEAST_PX, MOST_PX = 200, 640
 QUALITIES = (86, 95)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
+from fakescope.chain.collect.repositories import Source, SourceFile
+from fakescope.chain.collect.rules import Rule, wanted_files
 from fakescope.images.text import clean_text
 from fakescope.train.collect_images import Hash, Prepared, image_id, is_near, prepare
-from fakescope.train.collect_rules import Rule
-from fakescope.train.collect_sources import Source, SourceFile
 
 COLUMNS = [
     "id",
@@ -76,7 +75,7 @@ def take_source(
         DataError: The source itself is unusable; single bad files only count.
     """
     taker = _Taker(write, set(taken), known)
-    wanted = _wanted(rules, source)
+    wanted = wanted_files(rules, source)
     taker.result.counts["files"] = len(wanted)
     rest = iter(wanted)
     seen = 0
@@ -94,18 +93,6 @@ def take_source(
             step(seen, len(wanted))
     taker.result.counts["kept"] = len(taker.result.rows)
     return taker.result
-
-
-def _wanted(rules: Sequence[Rule], source: Source) -> list[tuple[Rule, SourceFile]]:
-    """Files with their rules, in an order drawn by hash: a limit takes a random sample, always the same."""
-
-    def order(file: SourceFile) -> str:
-        return hashlib.sha256((file.path + file.blob).encode("utf-8", "surrogateescape")).hexdigest()
-
-    matched = (
-        (next((r for r in rules if r.match(f.path)), None), f) for f in sorted(source.files(), key=order)
-    )
-    return [(rule, file) for rule, file in matched if rule]
 
 
 class _Taker:

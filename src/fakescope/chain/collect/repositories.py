@@ -1,4 +1,4 @@
-"""Where training images come from: git repositories at a commit, and unpacked Debian packages.
+"""Where images come from that a table of sources names: git repositories at a commit, and unpacked Debian packages.
 
 Both are only read. Blobs come from `git cat-file --batch`; nothing is checked out, so no hook, filter or link of a
 repository ever acts. Paths found in a source are data for the manifest and never become paths on this machine.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from fakescope.chain.collect.repositories import COMMIT, DEBIAN, SOURCE_NAME, Source, SourceFile
 from fakescope.errors import DataError
 from fakescope.records import Label
-from fakescope.train.collect_sources import COMMIT, DEBIAN, SOURCE_NAME
 
 Box = tuple[int, int, int, int]
 COLUMNS = [
@@ -153,6 +155,18 @@ def read_rules(path: Path) -> dict[str, list[Rule]]:
     if faults:
         raise DataError(f"{path.name} has {len(faults)} faulty rows", "; ".join(faults[:10]))
     return rules
+
+
+def wanted_files(rules: Sequence[Rule], source: Source) -> list[tuple[Rule, SourceFile]]:
+    """Files with their rules, in an order drawn by hash: a limit takes a random sample, always the same."""
+
+    def order(file: SourceFile) -> str:
+        return hashlib.sha256((file.path + file.blob).encode("utf-8", "surrogateescape")).hexdigest()
+
+    matched = (
+        (next((r for r in rules if r.match(f.path)), None), f) for f in sorted(source.files(), key=order)
+    )
+    return [(rule, file) for rule, file in matched if rule]
 
 
 def _rule(row: dict[str, str]) -> Rule:

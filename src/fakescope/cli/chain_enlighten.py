@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fakescope.cli.chain_options import AsJson, Chain, Limit, Root, open_chain, print_json, print_table
+from fakescope.cli.chain_options import (
+    AsJson,
+    Chain,
+    Engine,
+    Limit,
+    Root,
+    Workers,
+    check_engine,
+    open_chain,
+    print_json,
+    print_table,
+)
 from fakescope.cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -87,17 +98,14 @@ def enlighten(
     price_out: Annotated[
         float, typer.Option("--price-out", min=0.0, help="Price of a million answer tokens.")
     ] = 0.0,
-    engine: Annotated[
-        str, typer.Option("--engine", metavar="local|ray", help="Where the work is done.")
-    ] = "local",
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, help="Workers of the ray engine; each asks --concurrency.")
-    ] = 2,
+    engine: Engine = "local",
+    workers: Workers = 2,
     as_json: AsJson = False,
     root: Root = None,
 ) -> None:
     """Have a teacher write how visible traces lead to each image's label. Resumes; nothing is asked twice.
 
+    With the ray engine, each worker has --concurrency questions on their way.
     Stops in order at Ctrl-C or when the budget is spent. A teacher's failures are kept by name, never filled in.
     """
     plan = _plan(
@@ -113,7 +121,7 @@ def enlighten(
     )
     if budget_money is not None and not (price_in or price_out):
         raise typer.BadParameter("needs --price-in or --price-out", param_hint="--budget-money")
-    _choose(engine, ("local", "ray"), "--engine")
+    check_engine(engine)
     with open_chain(chain, root) as store:
         from fakescope.chain.enlighten.ask import Patience
         from fakescope.chain.enlighten.budget import Budget, Prices

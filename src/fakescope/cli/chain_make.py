@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from fakescope.cli.chain_options import AsJson, Chain, Limit, Root, open_chain, print_json, print_table
+from fakescope.cli.chain_options import (
+    AsJson,
+    Chain,
+    Engine,
+    Limit,
+    Root,
+    Workers,
+    check_engine,
+    open_chain,
+    print_json,
+    print_table,
+)
 
 
 def status(chain: Chain, as_json: AsJson = False, root: Root = None) -> None:
@@ -25,6 +36,8 @@ def steer(
         str | None, typer.Option("--by", metavar="MODEL", help="The model that judges.", show_default=False)
     ] = None,
     limit: Limit = None,
+    engine: Engine = "local",
+    workers: Workers = 2,
     as_json: AsJson = False,
     root: Root = None,
 ) -> None:
@@ -32,15 +45,21 @@ def steer(
 
     Its judgements are marked as a machine's, and count only for images that no person has judged.
     """
+    check_engine(engine)
     with open_chain(chain, root) as store:
-        from fakescope.chain.machine_judge import judge_images
+        from functools import partial
+
+        from fakescope.chain.machine_judge import judge_images, judge_on_ray
         from fakescope.cli.progress import watch
         from fakescope.models.zoo import load_model
 
-        model = load_model(by)
+        load = partial(load_model, by)
         total = store.counts()["images"]
         with watch(min(total, limit or total), "judging") as watching:
-            counts = judge_images(store, model, limit=limit, on_image=lambda image: watching.done_one())
+            if engine == "ray":
+                counts = judge_on_ray(store, load, workers=workers, limit=limit, on_image=watching.done_many)
+            else:
+                counts = judge_images(store, load(), limit=limit, on_image=watching.done_many)
     if as_json:
         print_json(dict(counts))
     else:

@@ -24,6 +24,8 @@ Root = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Engine = Annotated[str, typer.Option("--engine", metavar="local|ray", help="Where the work is done.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Workers of the ray engine.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.", show_default=False)]
 
 
@@ -41,6 +43,16 @@ def open_chain(where: str, root: Path | None = None, *, create: bool = False) ->
     except ModuleNotFoundError as error:
         raise MissingExtraError("making a FakeChain", "chain") from error
     return open_store(where, create=create, root=root)
+
+
+def check_engine(engine: str) -> None:
+    """Refuse an engine that there is not.
+
+    Raises:
+        typer.BadParameter: It is neither local nor ray.
+    """
+    if engine not in ("local", "ray"):
+        raise typer.BadParameter("local or ray is needed", param_hint="--engine")
 
 
 def print_json(value: Any) -> None:

@@ -1,6 +1,6 @@
 """All the numbers that the README and the model card quote, in one run.
 
-    python benchmarks/numbers.py --data DIR [--extra DIR] [--out bench-results] [--quick]
+    python benchmarks/measure.py --data DIR [--extra DIR] [--out bench-results] [--quick]
 
 DIR holds labels.csv, chain.jsonl and images/. Each part is a `fakescope bench` command of its own, so one
 that fails leaves the others' results; the exit code is the number of parts that failed. With --quick

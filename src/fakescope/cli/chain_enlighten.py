@@ -144,7 +144,7 @@ def enlighten(
             else:
                 summary = run(
                     store, make(), plan, patience=patience, budget=budget, concurrency=concurrency,
-                    on_draft=lambda draft: watching.done_one(),
+                    on_images=watching.done_many,
                 )  # fmt: skip
     _tell(summary, as_json)
     if summary.stopped == "interrupted":
@@ -174,10 +174,10 @@ def _choose(value: str, known: tuple[str, ...], option: str) -> None:
 
 
 def _tell(summary: Summary, as_json: bool) -> None:
-    import dataclasses
+    from fakescope.chain.counts import plain
 
     if as_json:
-        print_json(dataclasses.asdict(summary))
+        print_json(plain(summary))
         return
     rows = [
         ("drafts written", str(summary.drafted)),

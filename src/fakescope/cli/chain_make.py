@@ -68,17 +68,16 @@ def steer(
 
 def check(chain: Chain, as_json: AsJson = False, root: Root = None) -> None:
     """Check all drafts, compare those of several teachers, and rank them for review. Resumes."""
-    import dataclasses
-
     with open_chain(chain, root) as store:
         from fakescope.chain.check.run import run_checks
+        from fakescope.chain.counts import plain
         from fakescope.cli.progress import watch
 
         total = store.counts()["drafts"]
         with watch(total, "checking") as watching:
             summary = run_checks(store, lambda drafts: watching.done_many(drafts))
     if as_json:
-        print_json(dataclasses.asdict(summary))
+        print_json(plain(summary))
         return
     rows = [("drafts", str(summary.drafts)), ("with a failed check", str(summary.flagged))]
     rows += [(f"failed {name}", str(count)) for name, count in summary.failed.most_common()]

@@ -10,11 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from fakescope.chain.counts import plain
 from fakescope.chain.demonstrate import ExemplarPool
 from fakescope.chain.enlighten.ask import Patience
 from fakescope.chain.enlighten.budget import Budget
 from fakescope.chain.enlighten.flow import ask_all
-from fakescope.chain.enlighten.run import Plan, Summary, in_shard, questions_of, require_exemplars
+from fakescope.chain.enlighten.run import OnImages, Plan, Summary, in_shard, questions_of, require_exemplars
 from fakescope.chain.ray_engine import map_on_ray
 from fakescope.chain.store import Store
 from fakescope.chain.teachers.base import Teacher
@@ -34,7 +35,7 @@ def enlighten_on_ray(
     budget: Budget,
     concurrency: int,
     workers: int,
-    on_images: Callable[[int], None] = lambda images: None,
+    on_images: OnImages = lambda images: None,
 ) -> Summary:
     """`enlighten` on a Ray cluster. `concurrency` is each worker's.
 
@@ -95,7 +96,7 @@ class EnlightenWorker:
         todo = questions_of(self._store, refs, self._teacher.name, self._plan, self._pool, summary)
         asking = ask_all(iter([todo]), self._teacher, self._patience, self._budget, self._concurrency, keep)
         summary.stopped = self._runner.run(asking)
-        return {"images": len(ids), **dataclasses.asdict(summary)}
+        return {"images": len(ids), **plain(summary)}
 
 
 def _share(patience: Patience, budget: Budget, workers: int) -> tuple[Patience, Budget]:

@@ -26,6 +26,7 @@ from fakescope.errors import DataError
 from fakescope.records import Draft, Exemplar, ImageRef, Label
 
 PAGE = 200
+OnImages = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ class Summary:
         self.stopped = self.stopped or other.stopped
 
 
-def questions(store: Store, teacher: str, plan: Plan, summary: Summary) -> Iterator[list[Todo]]:
+def questions(
+    store: Store, teacher: str, plan: Plan, summary: Summary, on_passed: OnImages
+) -> Iterator[list[Todo]]:
     """What is left to ask of one teacher, in pages in the order of image ids; counts what is passed over."""
     pool = ExemplarPool(store.read(Exemplar), unchecked=plan.unchecked)
     left = plan.limit
@@ -100,6 +103,7 @@ def questions(store: Store, teacher: str, plan: Plan, summary: Summary) -> Itera
         own = [ref for ref in page if in_shard(ref.id, plan.shard)]
         todo = questions_of(store, own, teacher, plan, pool, summary)[:left]
         left = None if left is None else left - len(todo)
+        on_passed(len(page) - len(todo))
         yield todo
         if left == 0:
             return
@@ -142,7 +146,7 @@ def enlighten(
     patience: Patience | None = None,
     budget: Budget | None = None,
     concurrency: int = 8,
-    on_draft: Callable[[Draft], None] = lambda draft: None,
+    on_images: OnImages = lambda images: None,
 ) -> Summary:
     """Ask a teacher everything that is left to ask. Drafts go into the store as they come.
 
@@ -155,7 +159,7 @@ def enlighten(
         patience: How often and how fast.
         budget: Limits; when they are reached the run ends in order, and says so.
         concurrency: Questions on their way at a time.
-        on_draft: Told of every draft after it is kept.
+        on_images: Told how many more images are through, with a draft that is kept or without a question.
 
     Raises:
         DataError: The chain has no exemplar that may be shown, which ACoTI needs.
@@ -167,10 +171,10 @@ def enlighten(
         store.append(drafts)
         for draft in drafts:
             summary.add(draft)
-            on_draft(draft)
+        on_images(len(drafts))
 
     async def run() -> str | None:
-        todo = questions(store, teacher.name, plan, summary)
+        todo = questions(store, teacher.name, plan, summary, on_images)
         try:
             return await ask_all(todo, teacher, patience or Patience(), budget or Budget(), concurrency, keep)
         finally:

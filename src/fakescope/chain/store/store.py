@@ -92,11 +92,10 @@ class Store:
         with self.engine.begin() as connection:
             for ref in refs:
                 row = {"id": ref.id, "label": ref.label, "split": ref.split, "sha256": ref.sha256}
-                done = connection.execute(
-                    self._insert_new(schema.IMAGES).values(**row, body=ref.model_dump_json())
-                )
-                added += done.rowcount
-                if not done.rowcount:
+                new = self._insert_new(schema.IMAGES).values(**row, body=ref.model_dump_json())
+                done = connection.scalar(new.returning(schema.IMAGES.c.id)) is not None
+                added += done
+                if not done:
                     known = connection.scalar(
                         sa.select(schema.IMAGES.c.label).where(schema.IMAGES.c.id == ref.id)
                     )

@@ -42,17 +42,32 @@ def describe(
         if on_text:
             on_text(text)
         return text
-    opening = f"{shown} {description_prefix(verdict.label)}".strip()
     if on_text:
-        on_text(opening)
-    reasons = [description_prefix(verdict.label)]
+        on_text(f"{shown} {description_prefix(verdict.label)}".strip())
+    return f"{shown} {reasons(model, image, verdict.label, shown, on_text)}".strip()
+
+
+def reasons(
+    model: ForensicModel, image: LoadedImage, label: Label, shown: str, on_text: OnText | None = None
+) -> str:
+    """The label and the model's reasons for it: `description_prefix(label)`, and how the model goes on.
+
+    Args:
+        model: Is asked.
+        image: What it is asked about.
+        label: What the image is to be explained as.
+        shown: The sentence on the content that stands before; may be empty.
+        on_text: Told of each piece after the prefix, as it comes.
+    """
+    opening = f"{shown} {description_prefix(label)}".strip()
+    said = [description_prefix(label)]
     conversation = [Message(role="user", content=DESCRIBE_PROMPT), Message(role="assistant", content=opening)]
     for piece in model.generate(image, conversation, max_tokens=MAX_DESCRIPTION_TOKENS):
-        reasons.append(piece)
+        said.append(piece)
         if on_text:
             on_text(piece)
     # Finished by itself: where the limit cuts the first reason off, the verdict must not go with it.
-    return f"{shown} {finish_sentence(''.join(reasons))}".strip()
+    return finish_sentence("".join(said))
 
 
 def show(model: ForensicModel, image: LoadedImage) -> str:
@@ -86,6 +101,11 @@ def both_sides(verdict: Verdict, evidence: Sequence[Evidence]) -> str:
 def limits_and_next_steps(model: ForensicModel, image: LoadedImage, verdict: Verdict) -> tuple[str, str]:
     """The model's own sentences on what speaks against its verdict and on what to check next."""
     label = verdict.label or (Label.FAKE if verdict.p_fake >= verdict.threshold else Label.REAL)
+    return against_and_next(model, image, label)
+
+
+def against_and_next(model: ForensicModel, image: LoadedImage, label: Label) -> tuple[str, str]:
+    """What speaks against a label, and what to check next, in the model's words after it was told the label."""
     opening = [
         Message(role="user", content=AUTHENTICITY_QUESTION),
         Message(role="assistant", content=authenticity_answer(label)),

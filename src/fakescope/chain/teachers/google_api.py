@@ -1,96 +1,108 @@
-"""Google's Gemini API, through its own client."""
+"""Teachers behind Google's Gemini API."""
 
 from __future__ import annotations
 
-import asyncio
+import re
 from typing import Any
 
-from fakescope.chain.teachers.base import Fault, Reply, Request, TeacherError
-from fakescope.chain.teachers.http_faults import status_error
-from fakescope.errors import MissingExtraError
+import httpx2
+from google import genai
+from google.genai import errors, types
 
-_STOPPED = ("MAX_TOKENS",)
-_WELL = ("STOP", "FINISH_REASON_UNSPECIFIED", "")
+from fakescope.chain.teachers.base import Picture, Reply, Request
+from fakescope.chain.teachers.hosted import HostedTeacher, Manner, answer_text, turn
+from fakescope.chain.teachers.http_faults import HttpError, retry_after, said_in, seconds_in
+
+_REFUSED = re.compile(r"SAFETY|RECITATION|BLOCKLIST|PROHIBITED|SPII|ESCALATION|MODEL_ARMOR|JAILBREAK")
 
 
-class GoogleTeacher:
-    """A Gemini model.
+class GoogleTeacher(HostedTeacher):
+    """A model behind `POST /v1beta/models/MODEL:generateContent`.
 
     Args:
         model: Its name.
-        url: Base address; Google's own by default.
-        key: Of the account.
-        timeout_s: For one request.
+        url: Another address than Google's own; without the version.
+        key: None for an address that needs none.
+        timeout_s: Longest time for one request.
     """
 
-    def __init__(self, model: str, *, url: str | None, key: str, timeout_s: float) -> None:
-        try:
-            from google import genai
-            from google.genai import errors, types
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("teachers of Google", "teachers") from error
-        self.name = f"google:{model}"
-        self._errors, self._types, self._model, self._timeout_s = errors, types, model, timeout_s
-        retry = types.HttpRetryOptions(attempts=1)
-        options = types.HttpOptions(base_url=url, timeout=int(timeout_s * 1000), retry_options=retry)
-        self._client = genai.Client(api_key=key, vertexai=False, http_options=options)
+    FORMS = ("json_schema", "json", "text")
 
-    async def ask(self, request: Request) -> Reply:
-        """See `Teacher.ask`."""
-        types = self._types
-        pictures = [types.Part.from_bytes(data=p.jpeg, mime_type="image/jpeg") for p in request.pictures]
-        config = types.GenerateContentConfig(
-            system_instruction=request.system,
-            max_output_tokens=request.max_tokens,
-            response_mime_type="application/json",
-            response_json_schema=request.schema,
+    def __init__(self, model: str, *, url: str | None, key: str | None, timeout_s: float) -> None:
+        super().__init__(f"google:{model}", key, timeout_s)
+        self._model = model
+        # Our own connections: with its other library, the client would send a second time by itself.
+        self._http = httpx2.AsyncClient(timeout=timeout_s, limits=httpx2.Limits(max_connections=1000))
+        options = types.HttpOptions(
+            base_url=url, timeout=max(1, int(timeout_s * 1000)), httpx_async_client=self._http
         )
-        sent = self._client.aio.models.generate_content(
-            model=self._model, contents=[*pictures, request.text], config=config
-        )
-        try:
-            answer = await asyncio.wait_for(sent, self._timeout_s)
-        except self._errors.APIError as error:
-            headers = getattr(error.response, "headers", None)
-            raise status_error(error.code, str(error.message or error.status or ""), headers) from error
-        except TimeoutError as error:
-            raise TeacherError(Fault.TIMEOUT, "no answer within the time limit") from error
-        except (OSError, ValueError) as error:
-            raise TeacherError(Fault.SERVER_ERROR, f"unreadable answer: {type(error).__name__}") from error
-        except Exception as error:
-            # The client may run on any of three HTTP libraries, each with errors of its own.
-            if "timeout" in type(error).__name__.lower():
-                raise TeacherError(Fault.TIMEOUT, "no answer within the time limit") from error
-            if _is_transport(error):
-                raise TeacherError(Fault.UNREACHABLE, type(error).__name__) from error
-            raise
-        return _reply(answer)
+        self._client: Any = genai.Client(api_key=key or "none", vertexai=False, http_options=options).aio
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._client.aio.aclose()
+        """Give back connections."""
+        await self._http.aclose()
+
+    async def _send(self, request: Request, manner: Manner) -> Any:
+        contents = types.Content(role="user", parts=[_part(part) for part in turn(request)])
+        try:
+            return await self._client.models.generate_content(
+                model=self._model, contents=contents, config=_config(request, manner)
+            )
+        except httpx2.TimeoutException:
+            raise TimeoutError from None
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from None
+        except errors.APIError as error:
+            said = said_in(error.details, error.message or "")
+            raise HttpError(error.code, said, _wait(error)) from None
+        except (ValueError, RecursionError, AttributeError, TypeError) as error:
+            # The client reads responses without checking them first.
+            raise self._unreadable(error) from None
+
+    def _read(self, response: types.GenerateContentResponse) -> Reply:
+        usage = response.usage_metadata or types.GenerateContentResponseUsageMetadata()
+        candidate = response.candidates[0] if response.candidates else types.Candidate()
+        reason = candidate.finish_reason.name if candidate.finish_reason else ""
+        feedback = response.prompt_feedback
+        refusal = reason if _REFUSED.search(reason) else None
+        if feedback and feedback.block_reason:
+            refusal = feedback.block_reason_message or feedback.block_reason.name
+        parts = (candidate.content and candidate.content.parts) or []
+        return answer_text(
+            "".join(part.text for part in parts if part.text and not part.thought),
+            cut=reason == "MAX_TOKENS",
+            refusal=refusal,
+            tokens_in=usage.prompt_token_count or 0,
+            # Thoughts are paid for like the answer.
+            tokens_out=(usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0),
+        )
 
 
-def _is_transport(error: Exception) -> bool:
-    return type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "httpcore", "aiohttp")
+def _part(part: str | Picture) -> types.Part:
+    if isinstance(part, str):
+        return types.Part(text=part)
+    return types.Part.from_bytes(data=part.jpeg, mime_type="image/jpeg")
 
 
-def _reply(answer: Any) -> Reply:
-    usage = answer.usage_metadata
-    taken = {
-        "tokens_in": (usage and usage.prompt_token_count) or 0,
-        "tokens_out": (usage and usage.candidates_token_count) or 0,
-    }
-    blocked = answer.prompt_feedback and answer.prompt_feedback.block_reason
-    if blocked:
-        raise TeacherError(Fault.REFUSED, f"blocked: {blocked}", **taken)
-    candidate = answer.candidates[0] if answer.candidates else None
-    if candidate is None:
-        raise TeacherError(Fault.EMPTY, "the answer has no candidate", **taken)
-    reason = candidate.finish_reason.name if candidate.finish_reason else ""
-    if reason in _STOPPED:
-        raise TeacherError(Fault.TRUNCATED, "the answer reached the limit of tokens", **taken)
-    if reason not in _WELL:
-        raise TeacherError(Fault.REFUSED, f"ended by {reason}", **taken)
-    parts = (candidate.content and candidate.content.parts) or []
-    return Reply("".join(part.text for part in parts if part.text and not part.thought), **taken)
+def _config(request: Request, manner: Manner) -> types.GenerateContentConfig:
+    bound: dict[str, Any] = {}
+    if manner.form != "text":
+        bound["response_mime_type"] = "application/json"
+    if manner.form == "json_schema":
+        bound["response_json_schema"] = request.schema
+    return types.GenerateContentConfig(
+        system_instruction=request.system, max_output_tokens=request.max_tokens, **bound
+    )
+
+
+def _wait(error: errors.APIError) -> float | None:
+    """How long to wait: from the header, or from the RetryInfo in the body, such as `17s`."""
+    headers = getattr(error.response, "headers", None) or {}
+    if (seconds := retry_after(headers)) is not None:
+        return seconds
+    body = error.details.get("error") if isinstance(error.details, dict) else None
+    details = body.get("details") if isinstance(body, dict) else None
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and isinstance(delay := detail.get("retryDelay"), str):
+            return seconds_in(delay.removesuffix("s"))
+    return None

@@ -1,44 +1,69 @@
-"""A transformers model as the teacher, from a folder or a hub."""
+"""A transformers model on this machine as a teacher: from a folder, or by its name on the hub."""
 
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fakescope.chain.teachers.base import Fault, Reply, Request, TeacherError
+from fakescope.chain.teachers.hosted import answer_text
+from fakescope.errors import ImageError, ModelError
 from fakescope.images.load import load_image
+from fakescope.models.hf import load_chat_model
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class HubTeacher:
-    """A multimodal chat model in this process, one request at a time.
+    """Drafts by a chat model that runs here, one after the other in a thread of its own.
 
     Args:
-        model: Folder or hub name.
-        trust_code: Run code that comes with the model.
+        source: A folder, or a name on the hub.
+        trust_code: Run the code that comes with the model.
     """
 
-    def __init__(self, model: str, *, trust_code: bool = False) -> None:
-        from fakescope.models.hf import load_chat_model
+    def __init__(self, source: str, *, trust_code: bool = False) -> None:
+        self._model = load_chat_model(source, trust_code=trust_code)
+        folder = Path(source)
+        # Of a folder the last part alone: the rest says where someone keeps models, not what they are.
+        self._name = f"hf:{folder.resolve().name if folder.is_dir() else source}"
+        self._pool = ThreadPoolExecutor(1, "hub-teacher")
 
-        self.name = f"hf:{model}"
-        self._chat = load_chat_model(model, trust_code=trust_code)
-        self._one = asyncio.Lock()
+    @property
+    def name(self) -> str:
+        """`hf:`, and the folder's or the model's name."""
+        return self._name
 
     async def ask(self, request: Request) -> Reply:
-        """See `Teacher.ask`. Waits for the request before."""
-        async with self._one:
-            return await asyncio.to_thread(self._answer, request)
+        """Answer one request.
+
+        Raises:
+            TeacherError: BAD_IMAGE, BAD_REQUEST when the model cannot take it (too long for it, out of memory),
+                TRUNCATED or EMPTY.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, request)
 
     async def close(self) -> None:
-        """The model stays in memory as long as this teacher."""
+        """End the thread, after what it is at."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _answer(self, request: Request) -> Reply:
-        pictures = [load_image(picture.jpeg, path="picture").pixels for picture in request.pictures]
-        said = self._chat.answer(pictures, request.system, request.text, max_tokens=request.max_tokens)
-        if said.cut:
-            raise TeacherError(
-                Fault.TRUNCATED,
-                "the answer reached the limit of tokens",
-                tokens_in=said.tokens_in,
-                tokens_out=said.tokens_out,
+        try:
+            said = self._model.answer(
+                _pictures(request), request.system, request.text, max_tokens=request.max_tokens
             )
-        return Reply(said.text, said.tokens_in, said.tokens_out)
+        except ModelError as error:
+            raise TeacherError(Fault.BAD_REQUEST, str(error)) from error
+        return answer_text(
+            said.text, cut=not said.ended, refusal=None, tokens_in=said.tokens_in, tokens_out=said.tokens_out
+        )
+
+
+def _pictures(request: Request) -> list[Image.Image]:
+    try:
+        return [load_image(picture.jpeg).pixels for picture in request.pictures]
+    except ImageError as error:
+        raise TeacherError(Fault.BAD_IMAGE, str(error)) from error

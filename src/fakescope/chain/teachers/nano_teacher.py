@@ -1,89 +1,106 @@
-"""fakescope-nano as the teacher, so that the whole loop runs offline.
+"""The embedded fakescope-nano as a teacher: no network, no key, no prompt. The whole loop runs offline with it.
 
-A small model cannot follow the long prompt. It is asked its own compact questions instead, under the label that the
-prompt states and beginning with the criteria that people chose; its answers are put into the form that every teacher
-answers in.
+It sees the picture and is told the label, like every teacher; what people chose it is told to be right. What it says
+are its own words, and those of a small model.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from fakescope.chain.teachers.base import Reply, Request
-from fakescope.explain.describe import describe, limits_and_next_steps
+from fakescope.chain.teachers.base import Fault, Reply, Request, TeacherError
+from fakescope.errors import ImageError
+from fakescope.explain.describe import against_and_next, reasons, show
 from fakescope.explain.traces import Judged, judge_criteria, observe
 from fakescope.images.load import LoadedImage, load_image
 from fakescope.models.base import ForensicModel
 from fakescope.models.zoo import load_model
-from fakescope.records import Evidence, Label, Verdict
-
-_WANTED = {Label.FAKE: "abnormal", Label.REAL: "natural"}
+from fakescope.prompts.product import description_prefix
+from fakescope.records import Evidence, Finding, JsonObject, Label
 
 
 class NanoTeacher:
-    """A `ForensicModel` that writes drafts, one at a time."""
+    """Drafts by the embedded model, one after the other in a thread of its own.
+
+    Args:
+        model: Another forensic model than the embedded one.
+    """
 
     def __init__(self, model: ForensicModel | None = None) -> None:
         self._model = model or load_model()
-        self.name = f"{self._model.card.name}:{self._model.card.revision}"
-        self._one = asyncio.Lock()
+        self._pool = ThreadPoolExecutor(1, "nano-teacher")
+
+    @property
+    def name(self) -> str:
+        """The model and its revision: another revision is another teacher."""
+        return f"{self._model.card.name}:{self._model.card.revision}"
 
     async def ask(self, request: Request) -> Reply:
-        """See `Teacher.ask`. Waits for the draft before."""
-        async with self._one:
-            return Reply(await asyncio.to_thread(self._draft, request))
+        """Describe the last picture.
+
+        Raises:
+            TeacherError: BAD_IMAGE, or EMPTY when the model gives no reason.
+        """
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(self._pool, self._answer, request)
+        return Reply(json.dumps(answer, ensure_ascii=False))
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """End the thread, after what it is at."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _draft(self, request: Request) -> str:
-        image = load_image(request.pictures[-1].jpeg, path="picture")
-        evidence = self._evidence(image, request.label, request.criteria)
-        told = told_verdict(self._model, request.label)
-        limits, advice = limits_and_next_steps(self._model, image, told)
-        description = describe(self._model, image, told, evidence, None)
-        subject, found, rest = description.partition(f"This image is {request.label.value}")
-        return json.dumps(
-            {
-                "label": request.label.value,
-                "subject": subject.strip(),
-                "traces": [
-                    {
-                        "criterion": e.criterion,
-                        "finding": e.finding,
-                        "observation": e.observation,
-                        "region": e.region,
-                    }
-                    for e in evidence
-                ],
-                "description": found + rest,
-                "limits": limits,
-                "advice": advice,
-            }
-        )
-
-    def _evidence(self, image: LoadedImage, label: Label, criteria: tuple[str, ...]) -> list[Evidence]:
-        """What people named is found as they found it; the rest as the model does, told the label."""
-        judged = judge_criteria(self._model, image, float(label.target))
-        named = [_as_named(j, label) for j in judged if j.criterion in criteria]
-        others = [j for j in judged if j.criterion not in criteria]
-        return observe(self._model, image, [*named, *others])
+    def _answer(self, request: Request) -> JsonObject:
+        image, label, model = _picture(request), request.label, self._model
+        chosen = _with_supervision(judge_criteria(model, image, float(label.target)), request)
+        evidence = _ordered(observe(model, image, chosen), request.criteria)
+        shown = show(model, image)
+        description = reasons(model, image, label, shown)
+        if not description.removeprefix(description_prefix(label)).strip(" ."):
+            raise TeacherError(Fault.EMPTY, "the model gave no reason")
+        limits, advice = against_and_next(model, image, label)
+        return {
+            "label": label.value,
+            "subject": shown,
+            "traces": [_trace(one) for one in evidence],
+            "description": description,
+            "limits": limits,
+            "advice": advice,
+        }
 
 
-def told_verdict(model: ForensicModel, label: Label) -> Verdict:
-    """The verdict of somebody who was told the label."""
-    return Verdict(
-        label=label,
-        p_fake=float(label.target),
-        llr=0.0,
-        answer_mass=1.0,
-        threshold=0.5,
-        band=(0.5, 0.5),
-        calibration="told",
-        model=model.card.name,
-    )
+def _picture(request: Request) -> LoadedImage:
+    if not request.pictures:
+        raise TeacherError(Fault.BAD_IMAGE, "the request has no picture")
+    try:
+        return load_image(request.pictures[-1].jpeg)
+    except ImageError as error:
+        raise TeacherError(Fault.BAD_IMAGE, str(error)) from error
 
 
-def _as_named(judged: Judged, label: Label) -> Judged:
-    return Judged(judged.criterion, _WANTED[label], judged.p_finding, judged.p_abnormal)  # type: ignore[arg-type]
+def _with_supervision(judged: Sequence[Judged], request: Request) -> list[Judged]:
+    """What people chose speaks for the label, whatever the model holds of it: they saw the image and were right."""
+    finding: Finding = "abnormal" if request.label is Label.FAKE else "natural"
+    return [
+        Judged(one.criterion, finding, 1.0, float(request.label.target))
+        if one.criterion in request.criteria
+        else one
+        for one in judged
+    ]
+
+
+def _ordered(evidence: Sequence[Evidence], first: Sequence[str]) -> list[Evidence]:
+    """What people chose first, in their order; then the rest in its own."""
+    places = {criterion: place for place, criterion in enumerate(first)}
+    return sorted(evidence, key=lambda one: places.get(one.criterion, len(places)))
+
+
+def _trace(evidence: Evidence) -> JsonObject:
+    return {
+        "criterion": evidence.criterion,
+        "finding": evidence.finding,
+        "observation": evidence.observation,
+        "region": list(evidence.region) if evidence.region else None,
+    }

@@ -1,0 +1,1 @@
+"""How far people agree: on blind verdicts, on criteria, on boxes; and which of two drafts they prefer."""

@@ -142,8 +142,22 @@ def _image_ref(row: dict[str, Any], folder: Path) -> ImageRef | None:
             "split": values["split"],
             "group": values.get("group") or values.get("kind", ""),
             "caption": values.get("caption", ""),
+            "origin": _origin(values),
+            "format": values.get("original_format", ""),
+            "width_px": _count(values.get("original_width")),
+            "height_px": _count(values.get("original_height")),
+            "size_bytes": _count(values.get("original_bytes")),
         }
     )
+
+
+def _origin(values: dict[str, str]) -> str:
+    """Place in the source, as `COMMIT:PATH`."""
+    return ":".join(part for part in (values.get("commit", ""), values.get("path", "")) if part)
+
+
+def _count(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch(r"[1-9][0-9]{0,11}", text) else None
 
 
 def _json_lines(path: Path) -> list[Any]:

@@ -7,6 +7,7 @@ import typer
 from fakescope.cli.chain_enlighten import enlighten
 from fakescope.cli.chain_exemplars import app as exemplars_app
 from fakescope.cli.chain_make import check, status, steer
+from fakescope.cli.chain_release import agree, diff, release, stats, validate
 
 app = typer.Typer(
     name="chain",
@@ -18,3 +19,8 @@ app.command()(steer)
 app.add_typer(exemplars_app, name="exemplars")
 app.command()(enlighten)
 app.command()(check)
+app.command()(agree)
+app.command()(release)
+app.command()(stats)
+app.command()(diff)
+app.command()(validate)

@@ -230,6 +230,13 @@ class Store:
                 for name, table in tables.items()
             }
 
+    def people(self) -> list[str]:
+        """Names of all who judged, reviewed or chose, sorted."""
+        names: set[str] = set()
+        for table in (schema.JUDGEMENTS, schema.REVIEWS, schema.CHOICES):
+            names |= {row.who for row in self._rows(sa.select(table.c.who).distinct())}
+        return sorted(names)
+
     def setting(self, name: str, default: Any = None) -> Any:
         """A setting of the chain."""
         value = self._scalar(sa.select(schema.META.c.value).where(schema.META.c.name == name))

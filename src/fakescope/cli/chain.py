@@ -7,7 +7,7 @@ import typer
 from fakescope.cli.chain_enlighten import enlighten
 from fakescope.cli.chain_exemplars import app as exemplars_app
 from fakescope.cli.chain_make import check, status, steer
-from fakescope.cli.chain_release import agree, diff, release, stats, validate
+from fakescope.cli.chain_release import agree, diff, import_release, import_seed, release, stats, validate
 
 app = typer.Typer(
     name="chain",
@@ -24,3 +24,5 @@ app.command()(release)
 app.command()(stats)
 app.command()(diff)
 app.command()(validate)
+app.command("import")(import_release)
+app.command("import-seed")(import_seed)

@@ -152,7 +152,7 @@ def collect(
     _tell(summary, as_json)
     if not summary.seen:
         raise typer.Exit(Exit.NOTHING)
-    if summary.faults.total() or summary.settled.label_conflicts:
+    if summary.faults or summary.settled.label_conflicts:
         raise typer.Exit(Exit.SOME_FAILED)
 
 
@@ -206,27 +206,31 @@ def _tell(summary: Summary, as_json: bool) -> None:
     if as_json:
         print_json(dataclasses.asdict(summary))
         return
-    rows = [
-        ("items", str(summary.seen)),
-        ("there already", str(summary.known)),
-        ("images added", str(settled.added)),
-        *(
-            (f"not taken: {reason.replace('_', ' ')}", str(count))
-            for reason, count in summary.faults.most_common()
-        ),
-        ("exact duplicates", str(settled.exact_duplicates)),
+    faults = sorted(summary.faults.items(), key=lambda pair: -pair[1])
+    run = [("items", summary.seen), ("there already", summary.known), ("images added", settled.added)]
+    run += [("left out by the table", summary.left_out)] if summary.left_out else []
+    run += [(f"not taken: {reason.replace('_', ' ')}", count) for reason, count in faults]
+    print_table("this run", [(name, str(count)) for name, count in run])
+    chain = [
+        ("images", str(settled.images)),
+        *((f"  {split}", _counts(row)) for split, row in settled.splits.items()),
+        ("exact duplicates left out", str(settled.exact_duplicates)),
         ("same image, other label", str(settled.label_conflicts)),
         ("groups of near duplicates", str(settled.near_groups)),
         ("  across splits", f"{settled.near_across_splits} ({settled.near_dropped} images left out)"),
         ("  across labels", str(settled.near_across_labels)),
-        ("images in the chain", str(settled.images)),
-        *((f"  {split}", _counts(row)) for split, row in settled.splits.items()),
     ]
-    print_table("collect", rows)
+    print_table("the chain", chain)
     for origin, reason, detail in summary.named[:SHOWN]:
         print_note(f"{reason.replace('_', ' ')}: {origin}{': ' + detail if detail else ''}")
-    if (more := summary.faults.total() - SHOWN) > 0:
+    if (more := sum(summary.faults.values()) - SHOWN) > 0:
         print_note(f"and {more} more, see collected.jsonl")
+    if settled.images and "test" not in settled.splits:
+        print_note("hint: nothing is in test; hold out whole generators and sources with --hold-out")
+    if "no_label" in summary.faults:
+        print_note(
+            "hint: give a label with --label or a column, or take images without one with --unlabelled"
+        )
     for members in settled.conflicts[:SHOWN]:
         print_note(f"same image, other label: {' | '.join(members)}")
 

@@ -69,9 +69,12 @@ def print_table(title: str, rows: list[tuple[str, str]]) -> None:
 
     from fakescope.cli.console import safe_text, stdout_console
 
-    table = Table(title=title, show_header=False, title_justify="left", box=None, pad_edge=False)
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 1))
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(Text(safe_text(name)), Text(safe_text(value)))
-    stdout_console().print(table)
+    console = stdout_console()
+    console.print(Text(safe_text(title), style="bold"))
+    if rows:
+        console.print(table)

@@ -22,7 +22,7 @@ def agree(
     as_json: AsJson = False,
     root: Root = None,
 ) -> None:
-    """How far people agree: verdicts, criteria (Krippendorff's alpha), pairs (Cohen's kappa), boxes, and preferences."""
+    """How far people agree: on verdicts, criteria (Krippendorff's alpha), boxes; and which drafts they prefer."""
     with open_chain(chain, root) as store:
         from fakescope.chain.agree.judgements import agree as run
         from fakescope.chain.agree.preference import preference
@@ -201,6 +201,53 @@ def validate(folder: Folder, as_json: AsJson = False) -> None:
         raise typer.Exit(Exit.SOME_FAILED)
 
 
+def import_release(
+    chain: Chain,
+    folder: Folder,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images", help="Folder with ID.jpg of each image, for a release without.", show_default=False
+        ),
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Put a release into a chain, to go on from it. Images that are there already are left alone."""
+    from fakescope.chain.release.read import read_release
+
+    with open_chain(chain, root, create=True) as store:
+        from fakescope.chain.release.load import into_store
+        from fakescope.records import ChainRecord
+
+        def path_of(record: ChainRecord) -> str:
+            if images is not None:
+                return str((images / f"{record.image.id}.jpg").absolute())
+            return str((folder / record.image.path).absolute()) if record.image.path else ""
+
+        added = into_store(read_release(folder), store, path_of)
+    print_table(str(folder), [("records added", str(added))])
+
+
+def import_seed(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="Folder of chain.jsonl, labels.csv and images/.", show_default=False
+        ),
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where the release goes.", show_default=False)
+    ],
+) -> None:
+    """Make release 0 from the seed: machine-written records, its lineage stated plainly."""
+    from fakescope.chain.release.seed import release_seed
+    from fakescope.cli.progress import watch
+
+    with watch(1000, "reading") as watching:
+        written = release_seed(data, folder, watching.done_one)
+    print_table(f"fakechain 0: {folder}", [("records", str(written.records))])
+
+
 def _pair(pair: tuple[str, str], value: tuple[float | None, int]) -> dict[str, Any]:
     return {"people": list(pair), "kappa": value[0], "images": value[1]}
 
@@ -227,10 +274,9 @@ def _findings(by_label: dict[str, dict[str, int]]) -> str:
 
 
 def _person(person: dict[str, Any]) -> str:
-    return (
-        f"{person['judged']} judged, accuracy {_shown(person['accuracy'])}; reviews: {_counts(person['reviews']) or 'none'}; "
-        f"{person['seconds'] / 60:.0f} minutes"
-    )
+    reviews = _counts(person["reviews"]) or "none"
+    judged = f"{person['judged']} judged, accuracy {_shown(person['accuracy'])}"
+    return f"{judged}; reviews: {reviews}; {person['seconds'] / 60:.0f} minutes"
 
 
 def _cut(value: object) -> str:

@@ -83,8 +83,8 @@ def write_release(
         records: In any order; those of one image at most once.
         folder: Must not exist, or be an earlier release, which is replaced.
         release: Its name and the like.
-        images: Only refer to them, embed them as bytes, or copy them into the folder. The last two go through the path of
-            all images (longer side 512 px, one JPEG quality), and only where the licence allows copies.
+        images: Only refer to them, embed them as bytes, or copy them into the folder. The last two go through the
+            path of all images (longer side 512 px, one JPEG quality), and only where the licence allows copies.
         statuses: Records of other statuses are passed over and counted.
         path_of: Where the image file of a record lies.
 

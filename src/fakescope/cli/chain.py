@@ -6,6 +6,7 @@ import typer
 
 from fakescope.cli.chain_enlighten import enlighten
 from fakescope.cli.chain_exemplars import app as exemplars_app
+from fakescope.cli.chain_label_studio import app as label_studio_app
 from fakescope.cli.chain_make import check, status, steer
 from fakescope.cli.chain_release import agree, diff, import_release, import_seed, release, stats, validate
 
@@ -26,3 +27,4 @@ app.command()(diff)
 app.command()(validate)
 app.command("import")(import_release)
 app.command("import-seed")(import_seed)
+app.add_typer(label_studio_app, name="label-studio")

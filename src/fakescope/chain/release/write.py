@@ -97,11 +97,6 @@ def write_release(
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         written = _write(records, part, release, images, statuses, path_of)
-        if not written.records:
-            raise DataError(
-                f"there is no record to release (passed over: {dict(written.passed_over)})",
-                "review drafts first, or release unreviewed ones with --all",
-            )
         part.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
@@ -133,6 +128,11 @@ def _write(
             stats.add(kept)
             written.records += 1
     shards.close()
+    if not written.records:
+        raise DataError(
+            f"there is no record to release (passed over: {dict(written.passed_over)})",
+            "review drafts first, or release unreviewed ones with --all",
+        )
     told = stats.told()
     about: JsonObject = {
         "name": release.name,

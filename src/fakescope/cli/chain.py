@@ -9,6 +9,7 @@ from fakescope.cli.chain_exemplars import app as exemplars_app
 from fakescope.cli.chain_label_studio import app as label_studio_app
 from fakescope.cli.chain_make import check, status, steer
 from fakescope.cli.chain_release import agree, diff, import_release, import_seed, release, stats, validate
+from fakescope.cli.chain_review import people_app, review
 
 app = typer.Typer(
     name="chain",
@@ -28,3 +29,5 @@ app.command()(validate)
 app.command("import")(import_release)
 app.command("import-seed")(import_seed)
 app.add_typer(label_studio_app, name="label-studio")
+app.command()(review)
+app.add_typer(people_app, name="people")

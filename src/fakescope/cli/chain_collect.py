@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fakescope.cli.chain_options import AsJson, Chain, Limit, Root, open_chain, print_json, print_table
+from fakescope.cli.console import print_note
 from fakescope.cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -145,10 +146,14 @@ def collect(
         opened = open_inputs(inputs, reading, Places(store.root / "repositories", mirror, debian))
         plan = Plan(Shares(dev, test, frozenset(hold_out or ())), near, near_bits)  # type: ignore[arg-type]
         with watch(sum(one.total() for one in opened), "collecting") as watching:
-            summary = run(
-                store, opened, plan, unlabelled=unlabelled, in_place=in_place, limit=limit, jobs=jobs,
-                on_item=watching.done_one,
-            )  # fmt: skip
+            try:
+                summary = run(
+                    store, opened, plan, unlabelled=unlabelled, in_place=in_place, limit=limit, jobs=jobs,
+                    on_item=watching.done_one,
+                )  # fmt: skip
+            except KeyboardInterrupt:
+                print_note("stopped; the same command goes on from here")
+                raise
     _tell(summary, as_json)
     if not summary.seen:
         raise typer.Exit(Exit.NOTHING)
@@ -199,8 +204,6 @@ def _pairs(values: list[str] | None, option: str) -> dict[str, str]:
 
 def _tell(summary: Summary, as_json: bool) -> None:
     import dataclasses
-
-    from fakescope.cli.console import print_note
 
     settled = summary.settled
     if as_json:

@@ -15,6 +15,7 @@ class Exit(IntEnum):
     NOTHING = 4
     SETUP = 5
     FOUND = 10
+    GATE = 11
     INTERRUPTED = 130
     CLOSED = 141
 
@@ -27,6 +28,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.NOTHING: "No image was found in what was named, so nothing was examined.",
     Exit.SETUP: "A model, a report file or something else that the whole run needs could not be used.",
     Exit.FOUND: "With --fail-on fake only: at least one image was labelled fake. Comes before 3.",
+    Exit.GATE: "With `data audit --fail-over` only: the data did not pass; the reasons are in the report.",
     Exit.INTERRUPTED: "Stopped by Ctrl-C; what was done until then was printed, and is in the report.",
     Exit.CLOSED: "Whoever read the output closed it early (a pipe into head, for example).",
 }

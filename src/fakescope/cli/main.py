@@ -11,6 +11,7 @@ from fakescope.cli.ask import ask
 from fakescope.cli.bench import app as bench_app
 from fakescope.cli.chain import app as chain_app
 from fakescope.cli.console import print_error
+from fakescope.cli.data import app as data_app
 from fakescope.cli.detect import detect
 from fakescope.cli.examine import examine
 from fakescope.cli.exits import Exit
@@ -31,6 +32,7 @@ app.command()(ask)
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(chain_app, name="chain")
+app.add_typer(data_app, name="data")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,1 @@
+"""Pages: the same resources as pages for people and as JSON for programs."""

@@ -24,7 +24,21 @@ def test_the_package_loads_nothing_heavy():
     assert loaded_by("import fakescope; fakescope.__version__; fakescope.__all__") == []
 
 
-@pytest.mark.parametrize("command", ["", "examine", "detect", "ask", "models", "bench"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "examine",
+        "detect",
+        "ask",
+        "models",
+        "bench",
+        "data audit",
+        "chain",
+        "chain collect",
+        "chain enlighten",
+    ],
+)
 def test_help_loads_nothing_heavy(command):
     code = (
         "import sys, contextlib\n"

@@ -5,101 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from fakescope.errors import DataError
 from fakescope.train import collect
 from fakescope.train.collect_images import difference_hash, image_id, is_near, quality
-from fakescope.train.collect_rules import COLUMNS, parse_crop, read_rules
-from fakescope.train.collect_sources import GitSource
-
-OWNER = "someone/pictures"
-
-
-def picture(seed: int, size: tuple[int, int] = (300, 240), format: str = "PNG", quality: int = 90) -> bytes:
-    """Smooth random blobs, so that JPEG and resizing keep what it looks like."""
-    small = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(small).resize(size, Image.Resampling.BICUBIC).save(buffer, format, quality=quality)
-    return buffer.getvalue()
-
-
-FILES = {
-    "real/a.png": picture(1),
-    "real/a_again.png": picture(1),
-    "real/a_saved_anew.jpg": picture(1, format="JPEG", quality=60),
-    "real/large.jpg": picture(2, (1300, 900), "JPEG"),
-    "real/small.png": picture(3, (199, 400)),
-    "real/flat.png": picture(4, (1, 1)),
-    "real/broken.png": picture(5)[:300],
-    "real/pointer.png": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
-    "real/notes.txt": b"not an image",
-    "real/..%2f..\\..\\evil\n.png": picture(6),
-    "fake/sheet_of_cats.webp": picture(7, (800, 800), "WEBP"),
-    "fake/nsfw.png": picture(8),
-}
-flat = io.BytesIO()
-Image.new("RGB", (300, 300), "grey").save(flat, "PNG")
-FILES["real/flat.png"] = flat.getvalue()
-
-
-def git(folder: Path, *arguments: str, data: bytes = b"") -> str:
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    for who in ("AUTHOR", "COMMITTER"):
-        environment |= {f"GIT_{who}_NAME": "t", f"GIT_{who}_EMAIL": "t@example.org"}
-    done = subprocess.run(
-        ["git", "--git-dir", str(folder), *arguments], input=data, env=environment, capture_output=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.decode().strip()
-
-
-def tree_of(folder: Path, entries: dict[str, str]) -> str:
-    """A tree object with such entries `name -> "mode type sha"`, however odd the names are."""
-    lines = b"".join(f"{about}\t{name}\0".encode() for name, about in entries.items())
-    return git(folder, "mktree", "-z", data=lines)
+from made_repositories import FILES, OWNER, make_mirror, make_table, picture, write_table
 
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Path:
-    """A folder with one bare repository of FILES; a link pretends to be an image too."""
-    folder = tmp_path / "mirror" / OWNER.replace("/", "+")
-    subprocess.run(["git", "init", "-q", "--bare", str(folder)], check=True)
-    rooms: dict[str, dict[str, str]] = {}
-    for path, data in FILES.items():
-        room, name = path.split("/", 1)
-        blob = git(folder, "hash-object", "-w", "--stdin", data=data)
-        rooms.setdefault(room, {})[name] = f"100644 blob {blob}"
-    link = git(folder, "hash-object", "-w", "--stdin", data=b"/etc/passwd")
-    rooms["real"]["link.png"] = f"120000 blob {link}"
-    tree = tree_of(folder, {room: f"040000 tree {tree_of(folder, names)}" for room, names in rooms.items()})
-    commit = git(folder, "commit-tree", tree, "-m", "x")
-    (tmp_path / "commit").write_text(commit)
-    return folder.parent
-
-
-def write_table(path: Path, *rows: dict[str, str]) -> Path:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
+    return make_mirror(tmp_path)
 
 
 @pytest.fixture
 def table(mirror: Path, tmp_path: Path) -> Path:
-    """Real files whole, and two tiles of each fake sheet."""
-    common = {"source": OWNER, "commit": (tmp_path / "commit").read_text(), "licence": "CC0"}
-    real = common | {"pattern": "^real/", "label": "real", "group": "photo-mixed"}
-    fake = common | {"pattern": r"^(fake)/", "label": "fake", "generator": r"a-\1", "group": "game"}
-    fake |= {"crop": "grid2x2/2", "caption_rule": "filename", "exclude": "nsfw"}
-    return write_table(tmp_path / "sources.csv", real, fake)
+    return make_table(tmp_path)
 
 
 def run(table: Path, mirror: Path, out: Path, *more: str) -> tuple[int, list[dict[str, str]]]:
@@ -228,65 +152,6 @@ def test_debian_packages_are_read_without_following_links(mirror, tmp_path):
     code, rows = run(table, mirror, tmp_path / "out", "--debian", str(tmp_path / "debian"))
     assert code == 0
     assert [(row["path"], row["commit"]) for row in rows] == [("usr/one.png", "art_1_all.deb")]
-
-
-def test_a_partial_clone_fetches_its_blobs(mirror, tmp_path, monkeypatch):
-    origin = mirror / OWNER.replace("/", "+")
-    commit = (tmp_path / "commit").read_text()
-    for setting in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
-        git(origin, "config", setting, "true")
-    git(origin, "update-ref", "refs/heads/main", commit)
-    monkeypatch.setattr("fakescope.train.collect_sources._environment", lambda network: dict(os.environ))
-    command = [
-        "git",
-        "clone",
-        "-q",
-        "--bare",
-        "--filter=blob:none",
-        f"file://{origin}",
-        str(tmp_path / "clone"),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    source = GitSource(tmp_path / "clone", [commit], partial=True)
-    files = source.files()
-    assert {
-        file.path: data for file, data in zip(files, source.read(files), strict=True)
-    }.items() <= FILES.items()
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"source": "../evil"},
-        {"source": "a/../b"},
-        {"source": "--upload-pack=x/y"},
-        {"commit": "HEAD"},
-        {"commit": "--all"},
-        {"pattern": "("},
-        {"generator": r"\2"},
-        {"label": "maybe"},
-        {"crop": "grid8x8"},
-        {"most": "many"},
-    ],
-)
-def test_faulty_rows_are_refused_with_their_line(change, table, tmp_path):
-    rows = list(csv.DictReader(table.open(newline="")))
-    with pytest.raises(DataError, match="line 2"):
-        read_rules(write_table(tmp_path / "bad.csv", rows[0] | change, *rows[1:]))
-
-
-def test_the_table_of_the_project_is_sound():
-    rules = read_rules(Path(__file__).parents[2] / "configs" / "train" / "nano-sources.csv")
-    assert {rule.label for own in rules.values() for rule in own} == {"real", "fake"}
-    assert all(rule.licence for own in rules.values() for rule in own)
-
-
-@pytest.mark.parametrize(
-    "text", ["crop:0,0,2,1", "crop:0.5,0,0.5,1", "grid5x4", "grid2x2/5", "grid0x2", "tiles"]
-)
-def test_crop_hints_out_of_range_are_refused(text):
-    with pytest.raises(ValueError, match="crop"):
-        parse_crop(text)
 
 
 def test_quality_depends_on_the_id_alone():

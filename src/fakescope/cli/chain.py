@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from fakescope.cli.chain_collect import collect
 from fakescope.cli.chain_enlighten import enlighten
 from fakescope.cli.chain_exemplars import app as exemplars_app
 from fakescope.cli.chain_label_studio import app as label_studio_app
@@ -16,6 +17,7 @@ app = typer.Typer(
     help="Make a FakeChain: collect, steer, demonstrate, enlighten, check, review, release.",
     no_args_is_help=True,
 )
+app.command()(collect)
 app.command()(status)
 app.command()(steer)
 app.add_typer(exemplars_app, name="exemplars")

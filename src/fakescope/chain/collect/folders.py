@@ -20,6 +20,7 @@ from fakescope.chain.collect.items import (
 )
 from fakescope.errors import DataError
 from fakescope.images.paths import iter_image_paths
+from fakescope.images.text import clean_text
 
 FILE_COLUMNS = ("file", "file_name", "filename")
 DATA_TABLES = ("labels.csv", "manifest.csv")
@@ -51,7 +52,8 @@ class FolderInput:
                 yield Item(key, self._shown(path), self._facts, path=path)
 
     def _shown(self, path: Path) -> str:
-        return path.relative_to(self._base).as_posix() if path.is_relative_to(self._base) else str(path)
+        inner = path.is_relative_to(self._base) and path != self._base
+        return clean_text(path.relative_to(self._base).as_posix() if inner else path, 300)
 
 
 class TableInput:
@@ -83,7 +85,7 @@ class TableInput:
                 continue
             key = key_of(file_identity(path), facts)
             if not known(key):
-                yield Item(key, named, facts, path=path, id=id)
+                yield Item(key, clean_text(named, 300), facts, path=path, id=id)
 
 
 class DataFolderInput:
@@ -115,7 +117,14 @@ class DataFolderInput:
             key = key_of(f"{id}|{file_identity(path)}", facts)
             if not known(key):
                 origin = ":".join(part for part in (row.get("commit"), row.get("path")) if part)
-                yield Item(key, origin or path.name, facts, path=path, id=id, original=_original(row))
+                yield Item(
+                    key,
+                    clean_text(origin, 400) or path.name,
+                    facts,
+                    path=path,
+                    id=id,
+                    original=_original(row),
+                )
 
 
 def data_table(folder: Path) -> Path | None:

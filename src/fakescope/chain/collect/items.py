@@ -18,6 +18,8 @@ Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 _SPLIT_WORDS: dict[str, Split] = {"validation": "dev", "valid": "dev", "val": "dev"}
 MAX_FACT_CHARS = 300
+FIELDS = ("image", "file", "label", "generator", "source", "licence", "date", "split", "group", "caption")
+"""What a column may be named for."""
 
 Known = Callable[[str], bool]
 """Asked once for each item, by its key, before it is read: is it there already? Then it is not given at all."""
@@ -73,7 +75,10 @@ class Item:
 class Input(Protocol):
     """Something that images come from."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        ...
 
     def total(self) -> int:
         """How many items there are, read or not."""

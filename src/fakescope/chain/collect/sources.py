@@ -29,7 +29,7 @@ class SourceInput:
         default: Facts that the table does not give.
     """
 
-    def __init__(self, rules: Sequence[Rule], places: Places, default: Facts = Facts()) -> None:
+    def __init__(self, rules: Sequence[Rule], places: Places, default: Facts) -> None:
         self.name = rules[0].source
         self._rules, self._places, self._default = rules, places, default
         self._source = open_source(rules[0].source, rules[0].commits, places)

@@ -1,5 +1,7 @@
-"""What the page asks the server. Every request that changes something is JSON with a header of our own: a form of another
-site can send neither."""
+"""What the page asks the server.
+
+Every request that changes something is JSON with a header of our own: a form of another site can send neither.
+"""
 
 from __future__ import annotations
 

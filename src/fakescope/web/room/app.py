@@ -22,9 +22,7 @@ from fakescope.web.room.session import COOKIE, LASTS_S, Sessions
 
 STATIC = Path(__file__).parent / "static"
 FILES = {
-    "room.js": "text/javascript",
-    "view.js": "text/javascript",
-    "forms.js": "text/javascript",
+    **dict.fromkeys(("room.js", "dom.js", "net.js", "view.js", "steer.js", "review.js"), "text/javascript"),
     "room.css": "text/css",
 }
 MOST_BODY_BYTES = 256 << 10

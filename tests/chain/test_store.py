@@ -84,6 +84,18 @@ def test_many_threads_and_reopenings_lose_nothing(tmp_path):
         assert store.counts()["judgements"] == 120
 
 
+def test_readers_do_not_wait_for_a_writer(tmp_path):
+    with open_store(tmp_path, create=True) as store:
+        store.append([judgement("a")])
+        with store.engine.begin() as writing:
+            writing.execute(schema.META.insert().values(name="x", value="1"))
+            started = time.monotonic()
+            assert len(list(store.read(Judgement))) == 1
+            assert store.setting("x") is None
+            assert time.monotonic() - started < 1.0
+        assert store.setting("x") == 1
+
+
 def test_what_was_appended_outlives_a_kill(tmp_path):
     code = (
         "import sys\nfrom fakescope.chain.store import open_store\nfrom fakescope.records import *\n"

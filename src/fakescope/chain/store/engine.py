@@ -35,7 +35,8 @@ def make_engine(url: str) -> sa.Engine:
         @sa.event.listens_for(engine, "begin")
         def begin(connection: sa.Connection) -> None:
             # At once with the write lock: a transaction that reads first could not get it later without an error.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

@@ -254,7 +254,9 @@ class Draft(Record):
     teacher: str
     mode: Literal["acoti", "plain"] = "acoti"
     prompt_hash: str
-    fault: str | None = Field(default=None, description="name of what went wrong; null for a draft that can be read")
+    fault: str | None = Field(
+        default=None, description="name of what went wrong; null for a draft that can be read"
+    )
     detail: str = Field(default="", description="what was wrong, in words; may quote the teacher")
     subject: str = ""
     traces: dict[str, TraceNote | None] = Field(default_factory=dict)
@@ -300,7 +302,9 @@ class Review(Record):
     role: Literal["annotator", "adjudicator", "owner"] = "annotator"
     decision: Literal["accept", "revise", "reject"]
     reason: str = ""
-    traces: dict[str, TraceNote | None] | None = Field(default=None, description="as revised; null if unchanged")
+    traces: dict[str, TraceNote | None] | None = Field(
+        default=None, description="as revised; null if unchanged"
+    )
     description: str | None = None
     limits: str | None = None
     advice: str | None = None
@@ -334,7 +338,9 @@ class ChainRecord(Record):
     lineage: tuple[Lineage, ...] = ()
     status: Literal["draft", "accepted", "revised", "rejected"] = "draft"
     judgements: tuple[Judgement, ...] = ()
-    exemplars: tuple[str, ...] = Field(default=(), description="ids of the demonstrations that the teacher was shown")
+    exemplars: tuple[str, ...] = Field(
+        default=(), description="ids of the demonstrations that the teacher was shown"
+    )
     drafts: tuple[Draft, ...] = ()
     reviews: tuple[Review, ...] = ()
 

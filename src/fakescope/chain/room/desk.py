@@ -233,9 +233,14 @@ class Room:
     def _search(
         self, connection: sa.Connection, queue: Queue, task: Task, who: str, needed: int
     ) -> str | None:
-        """The first open item from where this person is, then from the start."""
-        start = max(queue.floor, queue.places.get(who, 0))
-        for place, until in ((start, len(queue.items)), (queue.floor, start)):
+        """The first open item: of the first ones that are not done, from where this person is, from the start.
+
+        The first ones are looked at each time, so that what somebody left lying does not wait for the end.
+        """
+        end = len(queue.items)
+        near = min(end, queue.floor + CHUNK)
+        start = max(near, queue.places.get(who, 0))
+        for place, until in ((queue.floor, near), (start, end), (near, start)):
             while place < until:
                 chunk = queue.items[place : min(until, place + CHUNK)]
                 found, full = self._open_one(connection, task, chunk, who, needed)

@@ -24,12 +24,10 @@ def take(connection: sa.Connection, task: Task, item: str, who: str, lease_s: fl
 
 
 def renew(connection: sa.Connection, task: Task, item: str, who: str, lease_s: float) -> bool:
-    """Keep it longer. False if it is not theirs any more."""
-    done = connection.execute(
-        sa.update(LEASES)
-        .where(LEASES.c.task == task.value, LEASES.c.item == item, LEASES.c.who == who)
-        .values(until_s=time.time() + lease_s)
-    )
+    """Keep it longer. False if it is not theirs any more, or has run out: somebody else may have it by now."""
+    now = time.time()
+    theirs = (LEASES.c.task == task.value, LEASES.c.item == item, LEASES.c.who == who, LEASES.c.until_s > now)
+    done = connection.execute(sa.update(LEASES).where(*theirs).values(until_s=now + lease_s))
     return bool(done.rowcount)
 
 
@@ -83,7 +81,10 @@ def knowers(connection: sa.Connection, images: Sequence[str]) -> Names:
         .join(DRAFTS, DRAFTS.c.id == LEASES.c.item)
         .where(DRAFTS.c.image.in_(images))
     )
-    return _grouped(connection.execute(sa.union(reviewed, chose, reading)))
+    comparing = sa.select(LEASES.c.item, LEASES.c.who).where(
+        LEASES.c.task == Task.COMPARE.value, LEASES.c.item.in_(images)
+    )
+    return _grouped(connection.execute(sa.union(reviewed, chose, reading, comparing)))
 
 
 def _grouped(rows: Iterable[Any]) -> Names:

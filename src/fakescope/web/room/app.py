@@ -64,6 +64,11 @@ def make_app(store: Store) -> FastAPI:
         """The page; it asks for everything else."""
         return FileResponse(STATIC / "room.html", media_type="text/html")
 
+    @app.get("/favicon.ico")
+    def icon() -> Response:
+        """None; browsers ask for it all the same."""
+        return Response(status_code=204)
+
     @app.get("/static/{name}")
     def static(name: str) -> Response:
         """Its scripts and styles, by name: no path of the request reaches the disk."""

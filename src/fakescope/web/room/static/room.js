@@ -87,7 +87,7 @@ class Room {
     const scroll = body ? body.scrollTop : 0;
     const { body: inside, foot } = this.panel.draw();
     this.view.onBox = this.panel.onBox || null;
-    const back = this.last && h("button", { class: "quiet", title: "Back to my last answer", onclick: () => this.back() }, "Last ", key("U"));
+    const back = this.last && h("button", { class: "quiet", title: "Back to my last answer", onclick: () => this.back() }, "Last ", !this.panel.keys.u && key("U"));
     byId("panel").replaceChildren(h("div", { class: "body" }, inside), h("div", { class: "foot" }, back, foot));
     byId("panel").querySelector(".body").scrollTop = scroll;
     this.view.place();
@@ -119,7 +119,7 @@ class Room {
     document.body.dataset.step = "refused";
     this.item = null;
     const words = new URLSearchParams(location.search).get("refused") ? "This link is not valid." : error.message;
-    this.empty(h("h1", {}, error.status === 401 ? "Open your personal link" : "That did not work"), h("p", {}, words), h("p", {}, error.hint));
+    this.empty(h("h1", {}, error.status === 401 ? "Open your personal link" : "That did not work"), h("p", {}, sentence(words)), error.hint && h("p", {}, sentence(error.hint)));
   }
 
   flash(words, then = null) {
@@ -186,7 +186,7 @@ class Room {
       "+": () => this.view.zoomBy(1.3), "=": () => this.view.zoomBy(1.3), "-": () => this.view.zoomBy(1 / 1.3), 0: () => this.view.fit(), z: () => this.view.native(),
       u: () => this.back(), p: () => this.openProgress(), "?": () => this.openHelp(),
     }[name];
-    // The list of criteria uses U, so that going back is a button there.
+    // The list of criteria has U for itself: going back is a button there.
     const act = own || (plain && shared);
     if (!act) return;
     event.preventDefault();
@@ -196,6 +196,10 @@ class Room {
       this.refused(error);
     }
   }
+}
+
+function sentence(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
 }
 
 const room = new Room();

@@ -135,7 +135,7 @@ export class View {
     this.layer.replaceChildren(
       ...this.boxes.map((box) => {
         const remove = box.onremove && h("button", { class: "remove", title: "Remove this box", onclick: box.onremove }, "×");
-        const made = h("div", { class: `box ${box.kind || ""} ${box.lit ? "lit" : ""}` }, h("span", { class: "tag" }, box.tag, remove));
+        const made = h("div", { class: `box ${box.kind || ""} ${box.lit ? "lit" : ""} ${box.region[1] < 0.04 ? "top" : ""}` }, h("span", { class: "tag" }, box.tag, remove));
         placeBox(made, box.region);
         return made;
       }),

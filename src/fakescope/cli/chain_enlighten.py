@@ -24,6 +24,10 @@ from fakescope.cli.exits import Exit
 if TYPE_CHECKING:
     from fakescope.chain.enlighten.run import Summary
 
+STOPPED = {
+    "budget": "the budget is spent",
+    "not_allowed": "the server refuses access; look at the key, then use --retry-failed",
+}
 TEACHERS = "nano (embedded), openai:MODEL, anthropic:MODEL, google:MODEL or hf:FOLDER."
 
 
@@ -31,12 +35,20 @@ def enlighten(
     chain: Chain,
     teacher: Annotated[str, typer.Option("--teacher", help=f"Who writes: {TEACHERS}")] = "nano",
     url: Annotated[
-        str | None, typer.Option("--url", help="Address of an OpenAI-compatible server.", show_default=False)
+        str | None,
+        typer.Option(
+            "--url",
+            help="Address of the server; your key is then sent only with --key-env.",
+            show_default=False,
+        ),
     ] = None,
     key_env: Annotated[
         str | None,
         typer.Option("--key-env", help="Environment variable that holds the key.", show_default=False),
     ] = None,
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Run code that comes with a transformers model.")
+    ] = False,
     mode: Annotated[
         str, typer.Option("--mode", metavar="acoti|plain", help="ACoTI, or plain prompting to compare with.")
     ] = "acoti",
@@ -130,7 +142,9 @@ def enlighten(
         from fakescope.cli.progress import watch
 
         budget = Budget(budget_tokens, budget_money, Prices(price_in, price_out))
-        make = partial(open_teacher, teacher, url=url, key_env=key_env, timeout_s=timeout_s)
+        make = partial(
+            open_teacher, teacher, url=url, key_env=key_env, timeout_s=timeout_s, trust_code=trust_code
+        )
         patience = Patience(attempts=attempts, per_minute=per_minute, max_tokens=max_tokens)
         total = store.counts()["images"]
         with watch(min(total, limit or total), "asking") as watching:
@@ -190,7 +204,5 @@ def _tell(summary: Summary, as_json: bool) -> None:
     if summary.cost:
         rows.append(("cost", f"{summary.cost:.4f}"))
     if summary.stopped:
-        rows.append(
-            ("stopped early", {"budget": "the budget is spent"}.get(summary.stopped, summary.stopped))
-        )
+        rows.append(("stopped early", STOPPED.get(summary.stopped, summary.stopped)))
     print_table("enlighten", rows)

@@ -10,7 +10,7 @@ import typer
 from fakescope.cli.ask import ask
 from fakescope.cli.bench import app as bench_app
 from fakescope.cli.chain import app as chain_app
-from fakescope.cli.console import print_error
+from fakescope.cli.console import print_error, silence_stdout
 from fakescope.cli.data import app as data_app
 from fakescope.cli.detect import detect
 from fakescope.cli.examine import examine
@@ -68,6 +68,9 @@ def main() -> NoReturn:
         sys.exit(Exit.SETUP)
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        silence_stdout()
+        sys.exit(Exit.CLOSED)
     sys.exit(Exit.OK)
 
 

@@ -97,7 +97,6 @@ def test_passing_faults_are_tried_again_and_counted_by_name(store):
     [
         (TeacherError(Fault.TIMEOUT, "slow"), "timeout", 3),
         (TeacherError(Fault.REFUSED, "no"), "refused", 1),
-        (TeacherError(Fault.NOT_ALLOWED, "key"), "not_allowed", 1),
         ("{broken", "not_json", 3),
         ("{}", "schema", 3),
         ("lie", "wrong_label", 1),
@@ -117,6 +116,15 @@ def test_every_fault_ends_as_a_named_draft_without_text(store, said, name, reque
         assert draft.faults == (name,) * requests
         assert (draft.description, draft.subject, draft.traces) == ("", "", {})
         assert draft.detail
+
+
+def test_a_wrong_key_ends_the_run_after_a_few_refusals(store):
+    teacher = ScriptedTeacher(lambda request, nth: TeacherError(Fault.NOT_ALLOWED, "key"))
+    summary = run(store, teacher, concurrency=1)
+    assert summary.stopped == "not_allowed"
+    assert summary.failed == {"not_allowed": len(teacher.requests)}
+    assert 5 <= len(teacher.requests) < 8
+    assert run(store, ScriptedTeacher(), Plan(retry_failed=True)).drafted == 8
 
 
 def test_a_broken_image_is_named_and_nothing_is_asked(store, tmp_path):

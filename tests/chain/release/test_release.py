@@ -291,7 +291,7 @@ def test_a_release_can_be_gone_on_from(chain, tmp_path):
     ("licence", "free"),
     [
         ("MIT", True), ("CC BY 4.0", True), ("CC BY-SA 4.0", True), ("CC-BY-4.0", True), ("cc0", True),
-        ("Public Domain", True), ("Apache-2.0", True), ("BSD-3-Clause", True), ("CC BY 2.0 (photographs)", True),
+        ("Public Domain", True), ("Apache-2.0", True), ("BSD-3-Clause", True), ("Apache-2.0/CC-BY-4.0", True), ("MIT (web images)", False), ("MIT / GPL", False),
         ("CC BY-NC 4.0", False), ("CC BY-ND 4.0", False), ("CC BY-NC-SA", False), ("", False),
         ("none stated (museum scans)", False), ("not MIT", False), ("MIT or worse", False), ("GPL-3.0", False),
         ("repo licence file; third-party wallpapers", False),

@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from fakescope.chain.enlighten.ask import Asker, Patience
 from fakescope.chain.enlighten.budget import Budget
 from fakescope.chain.enlighten.question import Question
-from fakescope.chain.teachers.base import Request, Teacher, TeacherError
+from fakescope.chain.teachers.base import Fault, Request, Teacher, TeacherError
 from fakescope.records import Draft
 
 DECODERS = 2
+HOPELESS = 5
+"""So many refusals of access in a row end a run: the key is wrong, or the quota is used up."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ async def ask_all(
     Ctrl-C ends it in order: nothing new is asked, and what was sent is awaited and kept. A second one aborts.
 
     Returns:
-        Why it stopped before the end of `pages`: `budget`, `interrupted`, or None.
+        Why it stopped before the end of `pages`: `budget`, `interrupted`, `not_allowed`, or None.
     """
     ready: asyncio.Queue[Ready | None] = asyncio.Queue(concurrency)
     done: asyncio.Queue[Draft | None] = asyncio.Queue()
@@ -58,8 +60,8 @@ async def ask_all(
             feeder = group.create_task(_feed(asker, pages, ready, concurrency, stop))
             for _ in range(concurrency):
                 group.create_task(_work(asker, ready, done, stop))
-            await _keep(done, concurrency, keep)
-        return "interrupted" if stop.is_set() else feeder.result()
+            hopeless = await _keep(done, concurrency, keep, stop)
+        return "not_allowed" if hopeless else "interrupted" if stop.is_set() else feeder.result()
 
 
 async def _feed(
@@ -106,9 +108,17 @@ async def _work(
 
 
 async def _keep(
-    done: asyncio.Queue[Draft | None], workers: int, keep: Callable[[Sequence[Draft]], None]
-) -> None:
-    """One transaction for all drafts that came while the last one was being written."""
+    done: asyncio.Queue[Draft | None],
+    workers: int,
+    keep: Callable[[Sequence[Draft]], None],
+    stop: asyncio.Event,
+) -> bool:
+    """One transaction for all drafts that came while the last one was being written.
+
+    Returns:
+        Whether it set `stop`, because the server refuses access again and again.
+    """
+    refused, hopeless = 0, False
     while workers:
         came = [await done.get()]
         while not done.empty():
@@ -116,6 +126,12 @@ async def _keep(
         workers -= came.count(None)
         if drafts := [draft for draft in came if draft is not None]:
             keep(drafts)
+        for draft in drafts:
+            refused = refused + 1 if draft.fault == Fault.NOT_ALLOWED else 0
+        if refused >= HOPELESS and not stop.is_set():
+            hopeless = True
+            stop.set()
+    return hopeless
 
 
 @contextmanager

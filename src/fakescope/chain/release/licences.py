@@ -10,12 +10,11 @@ _FREE = re.compile(
 )
 """Free licences: copies are allowed to anybody for any purpose, with attribution where they ask for it."""
 
-_NOTE = re.compile(r"\s*[(;,].*$")
-
 
 def may_ship(licence: str) -> bool:
     """Whether a licence allows anybody to copy the image, changed or not.
 
-    Everything that is not known to allow it does not: no licence, non-commercial, no derivatives, words of one's own.
+    Everything that is not known to allow it does not: no licence, non-commercial, no derivatives, and any licence with
+    words added to it, such as "MIT (web images)". Of alternatives with a slash between them each must allow it.
     """
-    return bool(_FREE.fullmatch(_NOTE.sub("", licence.strip().lower())))
+    return all(_FREE.fullmatch(part.strip()) for part in licence.lower().split("/"))

@@ -21,7 +21,9 @@ def judge(store, image, who, *criteria, right=True, boxes=(), kind="person"):
     label = store.image(image).label
     said = label if right else next(other for other in Label if other is not label)
     store.append([
-        Judgement(image=image, who=who, said=said, confidence=0.8, right=right, criteria=criteria, boxes=boxes, kind=kind)
+        Judgement(
+            image=image, who=who, said=said, confidence=0.8, right=right, criteria=criteria, boxes=boxes, kind=kind
+        )
     ])  # fmt: skip
 
 

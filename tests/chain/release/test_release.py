@@ -219,8 +219,8 @@ def test_every_fault_of_a_release_is_found_and_named(chain, tmp_path):
     said = "\n".join(validate_release(tmp_path / "out").faults)
     for words in (
         "occurs twice", "no label", "does not say that the image is", "unknown criteria: smell",
-        "nothing is said of who", "there is no review", "nearly the same picture in several splits", "README.md has changed",
-        "more.txt is not in SHA256SUMS", "chain.jsonl is missing",
+        "nothing is said of who", "there is no review", "nearly the same picture in several splits",
+        "README.md has changed", "more.txt is not in SHA256SUMS", "chain.jsonl is missing",
     ):  # fmt: skip
         assert words in said, words
 
@@ -291,7 +291,8 @@ def test_a_release_can_be_gone_on_from(chain, tmp_path):
     ("licence", "free"),
     [
         ("MIT", True), ("CC BY 4.0", True), ("CC BY-SA 4.0", True), ("CC-BY-4.0", True), ("cc0", True),
-        ("Public Domain", True), ("Apache-2.0", True), ("BSD-3-Clause", True), ("Apache-2.0/CC-BY-4.0", True), ("MIT (web images)", False), ("MIT / GPL", False),
+        ("Public Domain", True), ("Apache-2.0", True), ("BSD-3-Clause", True),
+        ("Apache-2.0/CC-BY-4.0", True), ("MIT (web images)", False), ("MIT / GPL", False),
         ("CC BY-NC 4.0", False), ("CC BY-ND 4.0", False), ("CC BY-NC-SA", False), ("", False),
         ("none stated (museum scans)", False), ("not MIT", False), ("MIT or worse", False), ("GPL-3.0", False),
         ("repo licence file; third-party wallpapers", False),

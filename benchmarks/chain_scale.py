@@ -187,7 +187,7 @@ def on_ray(images: Path, count: int, workers: int, latency_s: float) -> dict[str
             "images_with_a_draft": per_image,
             "requests": counts_of(url)["counts"]["requests"],
             "wall_s": round(time.perf_counter() - started, 1),
-            "summary": json.loads(printed.splitlines()[-1]) if printed else None,
+            "summary": json.loads(printed) if printed else None,
         }
 
 

@@ -1,4 +1,4 @@
-"""Enlightening on a real Ray cluster of this machine, with a teacher over HTTP; one worker dies on the way."""
+"""Collecting and enlightening on a real Ray cluster of this machine; one worker dies on the way."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ import pytest
 
 from chain_help import exemplar
 from fakes import make_jpeg
+from fakescope.chain.collect.inputs import open_inputs
+from fakescope.chain.collect.items import Facts, Reading
+from fakescope.chain.collect.repositories import Places
+from fakescope.chain.collect.run import collect
 from fakescope.chain.enlighten.ask import Patience
 from fakescope.chain.enlighten.budget import Budget
 from fakescope.chain.enlighten.ray_engine import enlighten_on_ray
@@ -63,25 +67,33 @@ def cluster():
     ray.shutdown()
 
 
-def kill_a_worker(store, killed: list[int]) -> None:
+def kill_a_worker(ready, title: bytes, killed: list[int]) -> None:
     """Wait until work is well on its way, then kill one of the workers that do it."""
-    while store.counts()["drafts"] < COUNT // 4:
-        time.sleep(0.05)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                name = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if name.startswith(b"ray::") and b"MapWorker" in name:
+    until = time.monotonic() + 120
+    while not ready():
+        time.sleep(0.02)
+    while time.monotonic() < until:  # a worker bears the title only while it works
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and _title(entry).startswith(b"ray::") and title in _title(entry):
                 os.kill(int(entry.name), signal.SIGKILL)
                 killed.append(int(entry.name))
                 return
 
 
+def _title(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def test_a_killed_worker_loses_nothing_and_doubles_nothing(chain, teacher, cluster, tmp_path):
     killed: list[int] = []
-    killer = threading.Thread(target=kill_a_worker, args=(chain, killed), daemon=True)
+
+    def ready() -> bool:
+        return chain.counts()["drafts"] >= COUNT // 4
+
+    killer = threading.Thread(target=kill_a_worker, args=(ready, b"MapWorker", killed), daemon=True)
     killer.start()
     summary = enlighten_on_ray(
         chain,
@@ -100,3 +112,32 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(chain, teacher, clust
     assert summary.drafted + summary.known == COUNT
     asked = [json.loads(line) for line in (tmp_path / "asked.jsonl").read_text().splitlines()]
     assert COUNT <= len(asked) <= COUNT + 2  # no more than what the dead worker had on its way
+
+
+def test_collecting_gives_what_one_machine_gives(cluster, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(400):
+        make_jpeg(folder / f"{number}.jpg", seed=number % 390)  # some are there twice
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    journal = tmp_path / "ray" / "collected.jsonl"
+
+    def ready() -> bool:
+        return journal.exists() and journal.read_bytes().count(b"\n") > 20
+
+    killed: list[int] = []
+    killer = threading.Thread(target=kill_a_worker, args=(ready, b"call", killed), daemon=True)
+    killer.start()
+    found = {}
+    for engine in ("ray", "local"):
+        with open_store(tmp_path / engine, create=True) as store:
+            inputs = open_inputs(
+                [str(folder)], Reading({}, {}, Facts(Label.REAL)), Places(tmp_path / "repositories")
+            )
+            summary = collect(store, inputs, jobs=WORKERS, on_ray=engine == "ray")
+            assert (summary.taken, summary.faults) == (400, {"broken": 1})
+            found[engine] = {ref.id: ref for page in store.image_pages() for ref in page}
+    killer.join(1)
+    assert killed, "no worker was found to kill"
+    assert 300 < len(found["local"]) < 400
+    assert found["ray"] == found["local"]

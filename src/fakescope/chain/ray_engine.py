@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from fakescope.errors import MissingExtraError
 from fakescope.records import JsonObject
@@ -21,6 +24,9 @@ CPUS = 0.5
 
 ROUND = 50_000
 """Ids handed to Ray at a time, so that memory does not grow with the chain."""
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class Worker(Protocol):
@@ -59,29 +65,65 @@ def map_on_ray(
     Raises:
         MissingExtraError: Ray is not installed.
     """
+    with _session() as ray:
+        rest = iter(ids)
+        while part := list(islice(rest, ROUND)):
+            dataset = ray.data.from_items(
+                [{"id": id} for id in part], override_num_blocks=_blocks(len(part), batch_size)
+            )
+            done = dataset.map_batches(
+                _Actor,
+                fn_constructor_args=(make, arguments),
+                batch_size=batch_size,
+                compute=ray.data.ActorPoolStrategy(size=workers),
+                num_cpus=CPUS,
+            )
+            for row in done.iter_rows():
+                yield json.loads(row["counts"])
+
+
+def in_order_on_ray(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> Iterator[B]:
+    """Call a function for each item on a Ray cluster; results come in the order of the items.
+
+    Few items are held at once, however many there are. The item of a worker that dies is given to another one.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+    """
+    with _session() as ray:
+
+        def call(item: A) -> B:  # Ray takes plain functions only
+            return function(item)
+
+        remote = ray.remote(num_cpus=CPUS)(call)
+        waiting: deque[Any] = deque()
+        for item in items:
+            waiting.append(remote.remote(item))
+            if len(waiting) > 2 * workers:
+                yield ray.get(waiting.popleft())
+        while waiting:
+            yield ray.get(waiting.popleft())
+
+
+@contextmanager
+def _session() -> Iterator[Any]:
+    """A connection to Ray; one that was opened here is closed again. What Ray prints goes to stderr: stdout is ours."""
     try:
         import ray
         import ray.data
     except ModuleNotFoundError as error:
         raise MissingExtraError("the ray engine", "ray") from error
-    if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    rest = iter(ids)
-    while part := list(islice(rest, ROUND)):
-        dataset = ray.data.from_items(
-            [{"id": id} for id in part], override_num_blocks=_blocks(len(part), batch_size)
-        )
-        done = dataset.map_batches(
-            _Actor,
-            fn_constructor_args=(make, arguments),
-            batch_size=batch_size,
-            compute=ray.data.ActorPoolStrategy(size=workers),
-            num_cpus=CPUS,
-        )
-        for row in done.iter_rows():
-            yield json.loads(row["counts"])
+    own = not ray.is_initialized()
+    with redirect_stdout(sys.stderr):
+        if own:
+            ray.init(log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
+        try:
+            yield ray
+        finally:
+            if own:
+                ray.shutdown()
 
 
 def _blocks(count: int, batch_size: int) -> int:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fakescope.cli.chain_options import AsJson, Chain, Limit, Root, open_chain, print_json, print_table
+from fakescope.cli.chain_options import (
+    AsJson,
+    Chain,
+    Engine,
+    Limit,
+    Root,
+    check_engine,
+    open_chain,
+    print_json,
+    print_table,
+)
 from fakescope.cli.console import print_note
 from fakescope.cli.exits import Exit
 
@@ -121,8 +131,16 @@ def collect(
         typer.Option("--near-bits", min=0, max=31, help="Most differing bits, of 256, of near duplicates."),
     ] = 31,
     jobs: Annotated[
-        int, typer.Option("--jobs", min=1, max=256, help="Images decoded at a time.")
-    ] = os.cpu_count() or 2,
+        int | None,
+        typer.Option(
+            "--jobs",
+            min=1,
+            max=256,
+            help="Images decoded at a time, by default one a core; with the ray engine, on the whole cluster.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Engine = "local",
     limit: Limit = None,
     as_json: AsJson = False,
     root: Root = None,
@@ -135,6 +153,7 @@ def collect(
     reading = _reading(label, generator, source, licence, date, group, column, label_map, resplit)
     if near not in ("drop", "keep"):
         raise typer.BadParameter("drop or keep is needed", param_hint="--near")
+    check_engine(engine)
     with open_chain(chain, root, create=True) as store:
         from fakescope.chain.collect.inputs import open_inputs
         from fakescope.chain.collect.repositories import Places
@@ -148,8 +167,8 @@ def collect(
         with watch(sum(one.total() for one in opened), "collecting") as watching:
             try:
                 summary = run(
-                    store, opened, plan, unlabelled=unlabelled, in_place=in_place, limit=limit, jobs=jobs,
-                    on_item=watching.done_one,
+                    store, opened, plan, unlabelled=unlabelled, in_place=in_place, limit=limit,
+                    jobs=jobs or os.cpu_count() or 2, on_ray=engine == "ray", on_item=watching.done_one,
                 )  # fmt: skip
             except KeyboardInterrupt:
                 print_note("stopped; the same command goes on from here")

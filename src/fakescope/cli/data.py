@@ -63,8 +63,15 @@ def audit(
     draws: Annotated[int, typer.Option("--draws", min=1, help="Bootstrap resamples.")] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")] = 0,
     jobs: Annotated[
-        int, typer.Option("--jobs", min=1, max=256, help="Images decoded at a time.")
-    ] = os.cpu_count() or 2,
+        int | None,
+        typer.Option(
+            "--jobs",
+            min=1,
+            max=256,
+            help="Images decoded at a time, by default one a core.",
+            show_default=False,
+        ),
+    ] = None,
     root: Root = None,
 ) -> None:
     """What the files alone tell of the label: formats, sizes, compression, metadata, duplicates.
@@ -79,7 +86,12 @@ def audit(
     subjects = load_subjects(paths, splits=split, root=root)
     with watch(min(len(subjects.samples), limit or len(subjects.samples)), "auditing") as watching:
         found = run_audit(
-            subjects, draws=draws, seed=seed, limit=limit, jobs=jobs, on_image=watching.done_one
+            subjects,
+            draws=draws,
+            seed=seed,
+            limit=limit,
+            jobs=jobs or os.cpu_count() or 2,
+            on_image=watching.done_one,
         )
     reasons = None if fail_over is None else gate(found, fail_over, paired=paired)
     if reasons is not None:

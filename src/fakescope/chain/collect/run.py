@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from fakescope.chain.collect.items import Facts, Input, Item, Known, key_of
 from fakescope.chain.collect.journal import Journal
 from fakescope.chain.collect.settle import Plan, Settled, settle
 from fakescope.chain.collect.take import Keeper, Taken, take
+from fakescope.chain.ray_engine import in_order_on_ray
 from fakescope.chain.store import Store
 from fakescope.errors import DataError
 
@@ -53,6 +55,7 @@ def collect(
     in_place: bool = False,
     limit: int | None = None,
     jobs: int = 2,
+    on_ray: bool = False,
     on_item: Callable[[], None] = lambda: None,
 ) -> Summary:
     """Collect images into a chain.
@@ -65,10 +68,12 @@ def collect(
         in_place: Leave files where they are, and keep their paths. What comes as bytes is kept all the same.
         limit: Stop after so many new items.
         jobs: Images decoded at a time.
+        on_ray: On the workers of a Ray cluster, which must reach the files and the chain's folder by the same paths.
         on_item: Called for each item, known or new.
 
     Raises:
         DataError: The chain cannot be written, or another process is collecting into it.
+        MissingExtraError: Ray is asked for and not installed.
     """
     started = time.monotonic()
     summary = Summary()
@@ -84,7 +89,9 @@ def collect(
             return True
 
         new = _limited(_items(inputs, known, unlabelled), limit)
-        for taken in _take_all(new, keeper, jobs):
+        one = partial(take, keeper=keeper)
+        several = in_order_on_ray(one, new, workers=jobs) if on_ray else _in_threads(one, new, jobs)
+        for taken in several:
             journal.append(taken)
             _note(taken, summary)
             on_item()
@@ -115,13 +122,13 @@ def _limited(items: Iterable[Item], limit: int | None) -> Iterator[Item]:
             return
 
 
-def _take_all(items: Iterable[Item], keeper: Keeper, jobs: int) -> Iterator[Taken]:
+def _in_threads(one: Callable[[Item], Taken], items: Iterable[Item], jobs: int) -> Iterator[Taken]:
     """Take items several at a time, in their order; few are held at once, however many there are."""
     waiting: deque[Future[Taken]] = deque()
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="fakescope-take")
     try:
         for item in items:
-            waiting.append(pool.submit(take, item, keeper))
+            waiting.append(pool.submit(one, item))
             if len(waiting) > 2 * jobs:
                 yield waiting.popleft().result()
         while waiting:

@@ -1,4 +1,4 @@
-"""The executable tables of contents under runs/, on a few real images."""
+"""The rehearsal of runs/fakechain.sh, on a few real images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow

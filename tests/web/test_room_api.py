@@ -160,6 +160,16 @@ def test_conflicts_go_to_adjudicators_alone(enter, chain, drafts):
     assert cid.next("adjudicate") is None
 
 
+def test_drafts_that_say_the_same_are_not_compared(enter, chain, drafts):
+    chain.add_images([next(iter(chain.images())).model_copy(update={"id": "new"})])
+    same = {"id": "x", "image": "new"}
+    chain.append(
+        [drafts[0].model_copy(update=same), drafts[0].model_copy(update=same | {"id": "y", "mode": "plain"})]
+    )
+    client = enter("eve")
+    assert client.get("/api/progress")["overall"]["compare"]["total"] == 8
+
+
 def test_sides_are_drawn_and_nothing_tells_them_apart(enter, chain, drafts):
     sides = []
     for name in ("ann", "bob"):

@@ -59,13 +59,6 @@ class Progress:
 
     def _count(self) -> JsonObject:
         settings = read_settings(self._store)
-        pairs = (
-            sa.select(DRAFTS.c.image)
-            .where(DRAFTS.c.fault.is_(None))
-            .group_by(DRAFTS.c.image)
-            .having(sa.func.count(DRAFTS.c.mode.distinct()) == 2)
-            .subquery()
-        )
         checked = self._fields.text(EXEMPLARS, "checked_by")
         with self._store.reading() as connection:
 
@@ -75,7 +68,7 @@ class Progress:
             images = number(sa.select(sa.func.count()).where(IMAGES.c.label.is_not(None)))
             readable = (DRAFTS.c.fault.is_(None), DRAFTS.c.mode == "acoti")
             drafts = number(sa.select(sa.func.count()).where(*readable))
-            compared = number(sa.select(sa.func.count()).select_from(pairs))
+            compared = number(sa.select(sa.func.count()).select_from(self._fields.to_compare().subquery()))
             return {
                 "steer": {
                     "done": number(

@@ -121,10 +121,7 @@ class Queues:
         return sorted(d for d, said in last.items() if d not in decided and len(set(said.values())) > 1)
 
     def _pairs(self) -> list[str]:
-        """Images with a readable draft of each mode."""
-        modes = sa.func.count(DRAFTS.c.mode.distinct())
-        query = sa.select(DRAFTS.c.image).where(DRAFTS.c.fault.is_(None)).group_by(DRAFTS.c.image)
-        return self._ids(query.having(modes == 2).order_by(DRAFTS.c.image))
+        return self._ids(self._fields.to_compare().order_by(DRAFTS.c.image))
 
     def _exemplars(self) -> list[str]:
         latest = {exemplar.id: exemplar for exemplar in self._store.read(Exemplar)}

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fakescope.chain.store.schema import CHOICES, EXEMPLARS, JUDGEMENTS, REVIEWS
+from fakescope.chain.store.schema import CHOICES, DRAFTS, EXEMPLARS, JUDGEMENTS, REVIEWS
 from fakescope.records import Choice, Exemplar, Judgement, Record, Review
 
 _TABLES: dict[type[Record], sa.Table] = {
@@ -34,6 +34,13 @@ class Fields:
     def by_person(self, judgements: sa.FromClause) -> sa.ColumnElement[bool]:
         """That a judgement is a person's, not a machine's."""
         return self.text(judgements, "kind") == "person"
+
+    def to_compare(self) -> sa.Select[tuple[str]]:
+        """Images with readable drafts of both modes that do not say the very same."""
+        texts = sa.func.count(self.text(DRAFTS, "description").distinct())
+        modes = sa.func.count(DRAFTS.c.mode.distinct())
+        query = sa.select(DRAFTS.c.image).where(DRAFTS.c.fault.is_(None)).group_by(DRAFTS.c.image)
+        return query.having(modes == 2, texts > 1)
 
 
 def is_last(table: sa.Table, *of: str) -> sa.ColumnElement[bool]:

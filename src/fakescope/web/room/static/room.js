@@ -12,6 +12,7 @@ const EMPTY = {
   adjudicate: "Reviewers do not differ on any draft.", compare: "There are no two drafts of one picture left to compare.",
   exemplars: "All exemplars have been checked.",
 };
+const LOOK_AGAIN_MS = 5000;
 const VIEW_KEYS = [["wheel, + −", "zoom"], ["0", "fit"], ["Z", "native pixels"], ["Space + drag, right drag", "move the picture"], ["U", "back to my last answer"], ["P", "progress"], ["?", "these keys"]];
 
 class Room {
@@ -58,6 +59,15 @@ class Room {
       this.refused(error);
     }
     this.tellProgress();
+    if (!this.item) this.lookAgain();
+  }
+
+  /** Where there is nothing to do, look again now and then: somebody may have left an item, or new ones may have come. */
+  lookAgain() {
+    clearTimeout(this.looking);
+    const task = this.task;
+    const path = `/api/next?task=${task}`;
+    this.looking = setTimeout(() => document.body.dataset.step === "empty" && this.task === task && this.load(path), LOOK_AGAIN_MS);
   }
 
   show(item) {

@@ -30,7 +30,10 @@ export class View {
     this.drawBoxes();
     this.fitted = true;
     this.picture.alt = alt;
-    if (address === null) this.picture.removeAttribute("src");
+    if (address === null) {
+      this.picture.removeAttribute("src");
+      byId("zoom").textContent = "";
+    }
     else if (this.picture.getAttribute("src") !== address) this.picture.src = address;
     else this.fit();
   }

@@ -102,7 +102,7 @@ def test_the_table_for_people_names_faults(fakescope, chain, teacher):
     ("arguments", "code", "words"),
     [
         (("status", "{none}"), 5, "holds no chain"),
-        (("enlighten", "{chain}"), 5, "no checked exemplars"),
+        (("enlighten", "{chain}"), 5, "no checked exemplar"),
         (("enlighten", "{chain}", "--unchecked", "--teacher", "nobody:x"), 5, "nobody"),
         (("enlighten", "{chain}", "--mode", "fancy"), 2, "--mode"),
         (("enlighten", "{chain}", "--shard", "4/4"), 2, "--shard"),

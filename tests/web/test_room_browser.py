@@ -81,7 +81,7 @@ def judge_all(page, chain, criteria_of) -> None:
         if criteria is not None:
             before = step(page)
             assert before[0] == "criteria"
-            press(page, *(KEYS[c] for c in criteria), "Enter")
+            press(page, *(KEYS[c] for c in criteria), "Enter" if criteria else "n")
             moved_on(page, before)
 
 
@@ -264,3 +264,80 @@ def test_the_personal_link_is_needed(browser, server):
     page.wait_for_selector(".empty")
     assert "not valid" in page.locator("#panel").inner_text()
     page.close()
+
+
+def test_a_key_that_is_held_down_submits_once_and_nothing_is_named_by_accident(page_of, chain):
+    page = page_of("ann")
+    loaded(page)
+    item = step(page)[1]
+    press(page, chain.image(item).label.value[0], "5")
+    page.keyboard.down("Enter")
+    page.wait_for_selector(".criteria")
+    for _ in range(5):
+        page.keyboard.down("Enter")  # repeats
+    page.keyboard.up("Enter")
+    press(page, "Enter")
+    assert step(page) == ["criteria", item] or step(page) == ("criteria", item)
+    assert "press N" in page.inner_text("#banner")
+    press(page, "n")
+    moved_on(page, ("criteria", item))
+    rows = list(chain.read(Judgement, image=item))
+    assert [row.criteria for row in rows] == [(), ()]
+
+
+def test_space_moves_the_picture_and_takes_nothing_back(page_of, chain):
+    page = page_of("ann")
+    loaded(page)
+    item = step(page)[1]
+    press(page, chain.image(item).label.value[0], "5", "Enter")
+    page.wait_for_selector(".criteria")
+    press(page, "3", " ")
+    assert page.locator(".criteria .chosen").count() == 1
+    press(page, "ArrowRight")
+    assert page.locator(".criteria .chosen").count() == 0
+
+
+def test_two_people_in_one_browser_keep_their_work_apart(page_of, chain, server, tokens):
+    page = page_of("ann")
+    loaded(page)
+    item = step(page)[1]
+    press(page, chain.image(item).label.value[0], "5", "Enter")
+    page.wait_for_selector(".criteria")
+    press(page, "1", "2")
+    for _ in range(20):
+        page.goto(f"{server.url}/enter?token={tokens['bob']}")
+        page.wait_for_selector("#submit, .empty")
+        at = step(page)
+        press(page, chain.image(at[1]).label.value[0], "5", "Enter")
+        page.wait_for_selector(".criteria")
+        if at[1] == item:
+            break
+        press(page, "n")
+        moved_on(page, ("criteria", at[1]))
+    assert at[1] == item
+    assert page.locator(".criteria .chosen").count() == 0
+    page.goto(f"{server.url}/enter?token={tokens['ann']}")
+    page.wait_for_selector(".criteria .chosen")
+    assert page.locator(".criteria .chosen").count() == 2
+
+
+def test_a_revision_leaves_no_hole(page_of, chain, drafts):
+    page = page_of("ann")
+    page.click("#task-review")
+    page.wait_for_selector("#accept")
+    item = step(page)[1]
+    press(page, "e")
+    page.fill("#edit-description", " ")
+    press(page, "Control+Enter")
+    assert "empty" in page.inner_text("#banner")
+    other = next(label for label in Label if label is not chain.image(chain.draft(item).image).label)
+    page.fill("#edit-description", f"This image is {other.value} because of it.")
+    press(page, "Control+Enter")
+    assert "has to say" in page.inner_text("#banner")
+    label = chain.image(chain.draft(item).image).label.value
+    page.fill("#edit-description", f"This image is {label} because of it.")
+    press(page, "Control+Enter")
+    moved_on(page, ("review", item))
+    assert [row.description for row in chain.read(Review, draft=item)] == [
+        f"This image is {label} because of it."
+    ]

@@ -48,12 +48,14 @@ def propose(store: Store, count: int, keep: Keep = Keep.UNION) -> list[Exemplar]
         keep: How criteria of several people are merged.
 
     Returns:
-        Unchecked exemplars, appended to the store.
+        Unchecked exemplars, appended to the store; none where all that could be has been proposed.
 
     Raises:
-        DataError: No image has both a right judgement with criteria and a draft.
+        DataError: The chain has no exemplar yet, and no image has both a right judgement with criteria and a draft.
     """
     candidates = list(_candidates(store, keep))
+    if not candidates and store.images_of([e.image for e in store.read(Exemplar)]):
+        return []
     if not candidates:
         raise DataError(
             "no image has both a right judgement with criteria and a draft",

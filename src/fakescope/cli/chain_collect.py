@@ -154,6 +154,7 @@ def collect(
     if near not in ("drop", "keep"):
         raise typer.BadParameter("drop or keep is needed", param_hint="--near")
     check_engine(engine)
+    _require_there(inputs)
     with open_chain(chain, root, create=True) as store:
         from fakescope.chain.collect.inputs import open_inputs
         from fakescope.chain.collect.repositories import Places
@@ -178,6 +179,21 @@ def collect(
         raise typer.Exit(Exit.NOTHING)
     if summary.faults or summary.settled.label_conflicts:
         raise typer.Exit(Exit.SOME_FAILED)
+
+
+def _require_there(inputs: list[str]) -> None:
+    """Refuse inputs that are plainly not there before a chain is made.
+
+    Raises:
+        DataError: A path without a pattern, and not of `datasets`, does not exist.
+    """
+    from fakescope.errors import DataError
+
+    for name in inputs:
+        if not name.startswith("hf:") and not any(sign in name for sign in "*?[") and not Path(name).exists():
+            raise DataError(
+                f"{name} is not there", "name a folder, image, Parquet file, CSV table, or hf:NAME"
+            )
 
 
 def _reading(
@@ -249,6 +265,12 @@ def _tell(summary: Summary, as_json: bool) -> None:
         print_note(f"and {more} more, see collected.jsonl")
     if settled.images and "test" not in settled.splits:
         print_note("hint: nothing is in test; hold out whole generators and sources with --hold-out")
+    for split, row in settled.splits.items():
+        if len(held := [label for label, count in row.items() if count and label in ("fake", "real")]) == 1:
+            print_note(
+                f"hint: {split} holds {held[0]} images only, so nothing can be measured on it; splits are by generator "
+                "and source: name some of the other label with --hold-out, or collect more sources"
+            )
     if "no_label" in summary.faults:
         print_note(
             "hint: give a label with --label or a column, or take images without one with --unlabelled"

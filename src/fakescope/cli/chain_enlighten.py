@@ -19,6 +19,7 @@ from fakescope.cli.chain_options import (
     print_json,
     print_table,
 )
+from fakescope.cli.console import print_note
 from fakescope.cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 STOPPED = {
     "budget": "the budget is spent",
     "not_allowed": "the server refuses access; look at the key, then use --retry-failed",
+    "unreachable": "no server answers; look whether it runs and where, then use --retry-failed",
 }
 TEACHERS = "nano (embedded), openai:MODEL, anthropic:MODEL, google:MODEL or hf:FOLDER."
 
@@ -158,7 +160,7 @@ def enlighten(
             else:
                 summary = run(
                     store, make(), plan, patience=patience, budget=budget, concurrency=concurrency,
-                    on_images=watching.done_many,
+                    on_images=watching.done_many, on_stop=_tell_stop,
                 )  # fmt: skip
     _tell(summary, as_json)
     if summary.stopped == "interrupted":
@@ -187,6 +189,10 @@ def _choose(value: str, known: tuple[str, ...], option: str) -> None:
         raise typer.BadParameter(f"one of {', '.join(known)} is needed", param_hint=option)
 
 
+def _tell_stop() -> None:
+    print_note("stopping: waiting for the answers that are on their way; Ctrl-C again aborts")
+
+
 def _tell(summary: Summary, as_json: bool) -> None:
     from fakescope.chain.counts import plain
 
@@ -206,3 +212,5 @@ def _tell(summary: Summary, as_json: bool) -> None:
     if summary.stopped:
         rows.append(("stopped early", STOPPED.get(summary.stopped, summary.stopped)))
     print_table("enlighten", rows)
+    if failed := summary.known_failed + sum(summary.failed.values()):
+        print_note(f"{failed} questions have failed and are asked again only with --retry-failed")

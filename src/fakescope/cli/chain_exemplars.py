@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fakescope.cli.chain_options import AsJson, Chain, Root, open_chain, print_json, print_table
+from fakescope.cli.console import print_note
 
 app = typer.Typer(name="exemplars", help="Demonstrations: propose, check, exchange.", no_args_is_help=True)
 
@@ -21,10 +22,17 @@ def propose(
 ) -> None:
     """Merge people's judgements and a teacher's drafts into exemplars that cover all criteria. People check them."""
     with open_chain(chain, root) as store:
+        from fakescope.chain.exemplars import latest
         from fakescope.chain.exemplars import propose as run
 
         made = run(store, count)
+        labels = {exemplar.label for exemplar in (*made, *latest(store)) if exemplar.text}
     _tell(f"{len(made)} proposed, to be checked", [(e.id, ", ".join(e.criteria)) for e in made], as_json)
+    for label in sorted({"fake", "real"} - {label.value for label in labels}):
+        print_note(
+            f"no {label} image could be proposed: people have to judge some that are not of the test split, and a "
+            "teacher has to describe them (`enlighten --mode plain`)"
+        )
 
 
 @app.command()
@@ -49,10 +57,7 @@ def list_exemplars(chain: Chain, as_json: AsJson = False, root: Root = None) -> 
     if as_json:
         print_json([exemplar.model_dump(mode="json") for exemplar in found])
         return
-    rows = [
-        (e.id, f"{'checked by ' + e.checked_by if e.checked_by else 'unchecked'}; {', '.join(e.criteria)}")
-        for e in found
-    ]
+    rows = [(e.id, f"{_state(e.text, e.checked_by)}; {', '.join(e.criteria)}") for e in found]
     print_table(f"{len(found)} exemplars", rows)
 
 
@@ -93,7 +98,8 @@ def check(
         from fakescope.chain.exemplars import check as run
         from fakescope.chain.exemplars import latest
 
-        named = [e.id for e in latest(store)] if ids == ["all"] else ids
+        # One that somebody has taken out of use has no text; `all` leaves it so.
+        named = [e.id for e in latest(store) if e.text] if ids == ["all"] else ids
         better = text.read_text(encoding="utf-8") if text else None
         for id in named:
             run(store, id, by, text=better)
@@ -128,6 +134,12 @@ def export_exemplars(
         found = latest(store)
         write_exemplars(found, file)
     print_table("exported", [("exemplars", str(len(found)))])
+
+
+def _state(text: str, checked_by: str | None) -> str:
+    if not text:
+        return f"not used, says {checked_by}"
+    return f"checked by {checked_by}" if checked_by else "unchecked"
 
 
 def _tell(title: str, rows: list[tuple[str, str]], as_json: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fakescope.cli.chain_options import AsJson, Chain, Root, open_chain, print_json, print_table
+from fakescope.cli.console import print_note
 from fakescope.cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def release(
         raise typer.BadParameter("reference, embed or copy is needed", param_hint="--images")
     with open_chain(chain, root) as store:
         from fakescope.chain.counts import plain
-        from fakescope.chain.release.assemble import records_of
+        from fakescope.chain.release.assemble import exemplars_of, records_of
         from fakescope.chain.release.write import ALL, REVIEWED, Release, write_release
         from fakescope.cli.progress import watch
 
@@ -118,6 +120,7 @@ def release(
                 images=images,  # type: ignore[arg-type]
                 statuses=ALL if every else REVIEWED,
                 path_of=lambda record: store.path_of(record.image),
+                exemplars=exemplars_of(store, names=names),
             )
     if as_json:
         print_json(plain(written))
@@ -207,25 +210,31 @@ def import_release(
     images: Annotated[
         Path | None,
         typer.Option(
-            "--images", help="Folder with ID.jpg of each image, for a release without.", show_default=False
+            "--images",
+            help="Folder with ID.jpg of each image, for a release that only refers to them.",
+            show_default=False,
         ),
     ] = None,
+    as_json: AsJson = False,
     root: Root = None,
 ) -> None:
-    """Put a release into a chain, to go on from it. Images that are there already are left alone."""
-    from fakescope.chain.release.read import read_release
-
+    """Put a release into a chain, to go on from it. What is there already is left alone, lost files are placed."""
     with open_chain(chain, root, create=True) as store:
-        from fakescope.chain.release.load import into_store
-        from fakescope.records import ChainRecord
+        from fakescope.chain.release.load import load_release
 
-        def path_of(record: ChainRecord) -> str:
-            if images is not None:
-                return str((images / f"{record.image.id}.jpg").absolute())
-            return str((folder / record.image.path).absolute()) if record.image.path else ""
-
-        added = into_store(read_release(folder), store, path_of)
-    print_table(str(folder), [("records added", str(added))])
+        loaded = load_release(folder, store, images)
+    if as_json:
+        print_json(asdict(loaded))
+        return
+    rows = [("records added", str(loaded.records)), ("exemplars added", str(loaded.exemplars))]
+    if loaded.placed:
+        rows.append(("image files placed", str(loaded.placed)))
+    print_table(str(folder), rows)
+    if loaded.without_file:
+        print_note(
+            f"hint: {loaded.without_file} images have no file here, so nobody can see them; import again with --images "
+            "FOLDER, which holds ID.jpg of each"
+        )
 
 
 def import_seed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import Annotated
 
@@ -69,11 +70,26 @@ def review(
             make_app(store), host=host, port=port, log_level="warning", access_log=False, server_header=False
         )
         server = uvicorn.Server(config)
-        with config.bind_socket() as listener:
+        with _listener(host, port) as listener:
             address = f"http://{host}:{listener.getsockname()[1]}"
             print_note(f"review room: {address}/" + (f"enter?token={token}" if token else ""))
             sys.stderr.flush()
             server.run(sockets=[listener])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """The socket to listen on.
+
+    Raises:
+        DataError: The address cannot be used.
+    """
+    from fakescope.errors import DataError
+
+    try:
+        return socket.create_server((host, port), reuse_port=False)
+    except OSError as error:
+        why = f"{host}:{port} cannot be used: {error.strerror}"
+        raise DataError(why, "choose another --port, or 0 for any") from error
 
 
 @people_app.command()
@@ -81,8 +97,14 @@ def add(
     chain: Chain,
     name: Name,
     role: Annotated[
-        str, typer.Option("--role", metavar="annotator|adjudicator|owner", help="What they may do.")
-    ] = "annotator",
+        str | None,
+        typer.Option(
+            "--role",
+            metavar="annotator|adjudicator|owner",
+            help="What they may do; by default what they may already, or annotator.",
+            show_default=False,
+        ),
+    ] = None,
     address: Annotated[
         str, typer.Option("--address", help="Where the room is served.")
     ] = "http://127.0.0.1:8765",
@@ -92,9 +114,9 @@ def add(
     with open_chain(chain, root) as store:
         from fakescope.chain.room.people import Role, add_person
 
-        if role not in list(Role):
+        if role is not None and role not in list(Role):
             raise typer.BadParameter("annotator, adjudicator or owner is needed", param_hint="--role")
-        token = add_person(store, name, Role(role))
+        token = add_person(store, name, Role(role) if role else None)
     from fakescope.cli.console import print_line
 
     print_line(f"{address}/enter?token={token}")

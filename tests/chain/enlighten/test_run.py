@@ -73,8 +73,11 @@ def test_acoti_without_exemplars_is_refused(tmp_path):
     from fakescope.chain.store import open_store
 
     with open_store(tmp_path, create=True) as empty:
-        empty.append([exemplar("fake", "edge", by=None)])
-        with pytest.raises(DataError, match="no checked exemplars"):
+        empty.append([exemplar("fake", "edge", by=None), exemplar("real", "light", by=None)])
+        with pytest.raises(DataError, match="no checked exemplar of a real nor of a fake"):
+            run(empty, ScriptedTeacher())
+        empty.append([exemplar("fake", "edge", by="anna")])
+        with pytest.raises(DataError, match="no checked exemplar of a real"):
             run(empty, ScriptedTeacher())
         assert run(empty, ScriptedTeacher(), Plan(unchecked=True)).asked == 0
 

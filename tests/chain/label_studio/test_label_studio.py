@@ -187,6 +187,7 @@ def test_a_whole_chain_goes_out_and_comes_back_once(store, tmp_path):
 def test_broken_boxes_are_named(value, words):
     results = [
         {"from_name": config.VERDICT, "type": "choices", "value": {"choices": ["fake"]}},
+        {"from_name": config.CONFIDENCE, "type": "number", "value": {"number": 80}},
         {"from_name": config.BOXES, "type": "rectanglelabels", "value": value},
     ]
     with pytest.raises(DataError, match=words):

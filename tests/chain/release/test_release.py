@@ -13,18 +13,19 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from chain_help import exemplar
 from fakescope.chain.release import read_release, write_release
-from fakescope.chain.release.assemble import final, record_of, records_of
+from fakescope.chain.release.assemble import exemplars_of, final, record_of, records_of
 from fakescope.chain.release.diff import changed_texts, diff_releases
 from fakescope.chain.release.licences import may_ship
-from fakescope.chain.release.load import into_store
+from fakescope.chain.release.load import Loaded, load_release
 from fakescope.chain.release.read import read_about
 from fakescope.chain.release.stats import blind_figures, stats_of
 from fakescope.chain.release.validate import validate_release
 from fakescope.chain.release.write import ALL, Release
 from fakescope.chain.store import open_store
 from fakescope.errors import DataError
-from fakescope.records import Draft, ImageRef, Judgement, Label, Review, TraceNote
+from fakescope.records import Draft, Exemplar, ImageRef, Judgement, Label, Review, TraceNote
 
 NOTE = TraceNote(finding="abnormal", observation="The hem melts.", region=(0.1, 0.2, 0.3, 0.4))
 IMAGE = ImageRef(id="i", path="x.jpg", label=Label.FAKE, generator="sdxl", split="train", licence="CC BY 4.0")
@@ -280,11 +281,45 @@ def test_blind_figures_are_those_of_scikit_learn():
 def test_a_release_can_be_gone_on_from(chain, tmp_path):
     write_release(records_of(chain), tmp_path / "out", RELEASE, statuses=ALL)
     with open_store(tmp_path / "next", create=True) as store:
-        assert into_store(read_release(tmp_path / "out"), store) == 8
-        assert into_store(read_release(tmp_path / "out"), store) == 0
+        assert load_release(tmp_path / "out", store) == Loaded(records=8, without_file=8)
+        assert load_release(tmp_path / "out", store) == Loaded(without_file=8)
         counts = store.counts()
         assert (counts["drafts"], counts["judgements"], counts["reviews"]) == (8, 8, 6)
         assert [r.status for r in records_of(store)] == [r.status for r in records_of(chain)]
+
+
+def test_images_and_exemplars_travel_with_a_release(chain, tmp_path):
+    chain.append([exemplar("fake", "edge", by="bob"), exemplar("real", "light", by=None)])
+    free = [
+        record.model_copy(update={"image": record.image.model_copy(update={"licence": "CC BY 4.0"})})
+        for record in records_of(chain)
+    ]
+    for mode in ("embed", "reference"):
+        write_release(
+            free, tmp_path / mode, Release("made", mode), statuses=ALL, images=mode,
+            path_of=lambda record: chain.path_of(record.image), exemplars=exemplars_of(chain),
+        )  # fmt: skip
+    with open_store(tmp_path / "next", create=True) as store:
+        loaded = load_release(tmp_path / "embed", store)
+        held = read_about(tmp_path / "embed")["images"]["included"]
+        assert 0 < held == 8 - loaded.without_file
+        assert loaded.exemplars == 1
+        (taken,) = store.read(Exemplar)
+        assert taken.checked_by == "person 2"
+        placed = [store.path_of(ref) for ref in store.images() if ref.path]
+        assert len(placed) == held
+        assert all(Image.open(path).format == "JPEG" for path in placed)
+
+
+def test_files_that_were_not_there_are_placed_by_a_second_import(chain, tmp_path):
+    write_release(records_of(chain), tmp_path / "out", RELEASE, statuses=ALL)
+    with open_store(tmp_path / "next", create=True) as store:
+        load_release(tmp_path / "out", store)
+        folder = tmp_path / "pictures"
+        folder.mkdir()
+        for ref in store.images():
+            Image.new("RGB", (40, 40)).save(folder / f"{ref.id}.jpg")
+        assert load_release(tmp_path / "out", store, folder) == Loaded(placed=8)
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,10 @@ def probe_stages(
     figures = []
     for stage in rows[0][1]:
         x = np.array([features[stage] for _, features in rows])
-        for probe in probes(seed):
+        for probe in probes(seed, len(rows)):
             for groups in (None, [s.source for s in samples]):
+                if groups and not _folds(target, groups, seed):
+                    continue  # holding out a source would hold out a class: nothing can be measured
                 figures.append(
                     {
                         "stage": stage,
@@ -56,8 +58,8 @@ def probe_stages(
     return figures
 
 
-def probes(seed: int = 0) -> list[Probe]:
-    """A linear and a non-linear probe.
+def probes(seed: int = 0, rows: int = 1000) -> list[Probe]:
+    """A linear and a non-linear probe; `rows` is how many they learn from.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
@@ -79,7 +81,11 @@ def probes(seed: int = 0) -> list[Probe]:
         Probe(
             "boosting",
             lambda: HistGradientBoostingClassifier(
-                max_iter=40, max_depth=3, class_weight="balanced", random_state=seed
+                max_iter=40,
+                max_depth=3,
+                min_samples_leaf=min(20, max(2, rows // 20)),
+                class_weight="balanced",
+                random_state=seed,
             ),
         ),
     ]
@@ -119,8 +125,10 @@ def _folds(y: NDArray[Any], groups: list[str] | None, seed: int) -> list[tuple[A
 
     if groups is None:
         return list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(y, y))
+    if len(set(groups)) < 2:
+        return []
     splitter = StratifiedGroupKFold(min(FOLDS, len(set(groups))), shuffle=True, random_state=seed)
-    return [(a, b) for a, b in splitter.split(y, y, groups) if len(set(y[a])) == 2]
+    return [(a, b) for a, b in splitter.split(y, y, groups) if len(set(y[a])) == 2 and len(set(y)) == 2]
 
 
 def _fractional_rank(p: FloatArray) -> FloatArray:

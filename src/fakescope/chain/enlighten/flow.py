@@ -24,6 +24,9 @@ DECODERS = 2
 HOPELESS = 5
 """So many refusals of access in a row end a run: the key is wrong, or the quota is used up."""
 
+LOST = 20
+"""So many questions in a row that no server answered, each tried as often as it may be, end a run, too."""
+
 
 @dataclass(frozen=True)
 class Todo:
@@ -43,25 +46,27 @@ async def ask_all(
     budget: Budget,
     concurrency: int,
     keep: Callable[[Sequence[Draft]], None],
+    on_stop: Callable[[], None] = lambda: None,
 ) -> str | None:
     """Ask all questions, and hand drafts to `keep` as they come.
 
-    Ctrl-C ends it in order: nothing new is asked, and what was sent is awaited and kept. A second one aborts.
+    Ctrl-C ends it in order: nothing new is asked, and what was sent is awaited and kept; `on_stop` is called at
+    once. A second one aborts.
 
     Returns:
-        Why it stopped before the end of `pages`: `budget`, `interrupted`, `not_allowed`, or None.
+        Why it stopped before the end of `pages`: `budget`, `interrupted`, `not_allowed`, `unreachable`, or None.
     """
     ready: asyncio.Queue[Ready | None] = asyncio.Queue(concurrency)
     done: asyncio.Queue[Draft | None] = asyncio.Queue()
     stop = asyncio.Event()
-    with ThreadPoolExecutor(DECODERS, "decode") as pool, _stopped_by_signal(stop):
+    with ThreadPoolExecutor(DECODERS, "decode") as pool, _stopped_by_signal(stop, on_stop):
         asker = Asker(teacher, patience, budget, pool)
         async with asyncio.TaskGroup() as group:
             feeder = group.create_task(_feed(asker, pages, ready, concurrency, stop))
             for _ in range(concurrency):
                 group.create_task(_work(asker, ready, done, stop))
             hopeless = await _keep(done, concurrency, keep, stop)
-        return "not_allowed" if hopeless else "interrupted" if stop.is_set() else feeder.result()
+        return hopeless or ("interrupted" if stop.is_set() else feeder.result())
 
 
 async def _feed(
@@ -112,13 +117,14 @@ async def _keep(
     workers: int,
     keep: Callable[[Sequence[Draft]], None],
     stop: asyncio.Event,
-) -> bool:
+) -> str | None:
     """One transaction for all drafts that came while the last one was being written.
 
     Returns:
-        Whether it set `stop`, because the server refuses access again and again.
+        Why it set `stop`: the server refuses access again and again, or is not there.
     """
-    refused, hopeless = 0, False
+    refused, lost = 0, 0
+    hopeless: str | None = None
     while workers:
         came = [await done.get()]
         while not done.empty():
@@ -128,14 +134,15 @@ async def _keep(
             keep(drafts)
         for draft in drafts:
             refused = refused + 1 if draft.fault == Fault.NOT_ALLOWED else 0
-        if refused >= HOPELESS and not stop.is_set():
-            hopeless = True
+            lost = lost + 1 if draft.fault == Fault.UNREACHABLE else 0
+        if max(refused - HOPELESS, lost - LOST) >= 0 and not stop.is_set():
+            hopeless = (Fault.NOT_ALLOWED if refused >= HOPELESS else Fault.UNREACHABLE).value
             stop.set()
     return hopeless
 
 
 @contextmanager
-def _stopped_by_signal(stop: asyncio.Event) -> Iterator[None]:
+def _stopped_by_signal(stop: asyncio.Event, on_stop: Callable[[], None]) -> Iterator[None]:
     """The first Ctrl-C sets `stop`; the next one has its usual effect."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -147,6 +154,7 @@ def _stopped_by_signal(stop: asyncio.Event) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, before)
         stop.set()
+        on_stop()
 
     loop.add_signal_handler(signal.SIGINT, handle)
     try:

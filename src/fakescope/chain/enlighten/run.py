@@ -59,11 +59,16 @@ class Plan:
 
 @dataclass
 class Summary:
-    """Counts of a run. `faults` counts every failed attempt by name, `failed` the questions given up."""
+    """Counts of a run.
+
+    `known` were asked before, `known_failed` of them in vain; `faults` counts every failed attempt by name, `failed`
+    the questions given up.
+    """
 
     asked: int = 0
     drafted: int = 0
     known: int = 0
+    known_failed: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
@@ -86,7 +91,7 @@ class Summary:
 
     def merge(self, other: Summary) -> None:
         """Add the counts of another run."""
-        for name in ("asked", "drafted", "known", "tokens_in", "tokens_out", "cost"):
+        for name in ("asked", "drafted", "known", "known_failed", "tokens_in", "tokens_out", "cost"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("skipped", "failed", "faults"):
             getattr(self, name).update(getattr(other, name))
@@ -131,6 +136,7 @@ def questions_of(
     keys = [question.key(teacher) for question in found]
     known = store.asked(keys, failed_too=not plan.retry_failed)
     summary.known += len(known)
+    summary.known_failed += 0 if plan.retry_failed else len(known - store.asked(keys))
     return [
         Todo(question, store.attempts(key) if plan.retry_failed else 0)
         for question, key in zip(found, keys, strict=True)
@@ -147,6 +153,7 @@ def enlighten(
     budget: Budget | None = None,
     concurrency: int = 8,
     on_images: OnImages = lambda images: None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> Summary:
     """Ask a teacher everything that is left to ask. Drafts go into the store as they come.
 
@@ -160,6 +167,7 @@ def enlighten(
         budget: Limits; when they are reached the run ends in order, and says so.
         concurrency: Questions on their way at a time.
         on_images: Told how many more images are through, with a draft that is kept or without a question.
+        on_stop: Called at the first Ctrl-C.
 
     Raises:
         DataError: The chain has no exemplar that may be shown, which ACoTI needs.
@@ -176,7 +184,8 @@ def enlighten(
     async def run() -> str | None:
         todo = questions(store, teacher.name, plan, summary, on_images)
         try:
-            return await ask_all(todo, teacher, patience or Patience(), budget or Budget(), concurrency, keep)
+            limits = patience or Patience(), budget or Budget()
+            return await ask_all(todo, teacher, *limits, concurrency, keep, on_stop)
         finally:
             await teacher.close()
 
@@ -191,13 +200,16 @@ def in_shard(id: str, shard: tuple[int, int]) -> bool:
 
 
 def require_exemplars(store: Store, plan: Plan) -> None:
-    """Refuse ACoTI without any demonstration: it would be plain prompting under another name.
+    """Refuse ACoTI without a demonstration of each label: it would be plain prompting under another name, or one-sided.
 
     Raises:
-        DataError: The chain has no exemplar that may be shown.
+        DataError: The chain has no fake or no real exemplar that may be shown.
     """
-    if plan.mode == "acoti" and not ExemplarPool(store.read(Exemplar), unchecked=plan.unchecked).exemplars:
+    if plan.mode != "acoti":
+        return
+    shown = {e.label for e in ExemplarPool(store.read(Exemplar), unchecked=plan.unchecked).exemplars}
+    if missing := [label.value for label in Label if label not in shown]:
         raise DataError(
-            "the chain has no checked exemplars, which ACoTI shows to the teacher",
+            f"the chain has no checked exemplar of a {' nor of a '.join(missing)} image; ACoTI shows one of each",
             "make some with `fakescope chain exemplars`, or allow unchecked ones with --unchecked",
         )

@@ -49,7 +49,7 @@ def interface(task: Task) -> str:
 def _steer() -> list[str]:
     return [
         _choices(VERDICT, ("fake", "real"), required=True),
-        f'  <Number name="{CONFIDENCE}" toName="{IMAGE}" min="50" max="100"/>',
+        f'  <Number name="{CONFIDENCE}" toName="{IMAGE}" min="50" max="100" required="true"/>',
         _choices(CRITERIA_NAME, tuple(c.id for c in CRITERIA), many=True),
     ]
 

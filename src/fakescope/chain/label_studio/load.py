@@ -68,8 +68,10 @@ def read_judgement(task: JsonObject, annotation: JsonObject, label: Label | None
     if said is None:
         raise DataError("no verdict was chosen")
     confidence = next(
-        (float(r["value"]["number"]) for r in results if r["from_name"] == config.CONFIDENCE), 75.0
+        (float(r["value"]["number"]) for r in results if r["from_name"] == config.CONFIDENCE), None
     )
+    if confidence is None:
+        raise DataError("no confidence was given")
     right = said == label
     return Judgement(
         image=_text(task, "image_id"),

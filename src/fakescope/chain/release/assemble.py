@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
+from fakescope.chain.exemplars import latest
 from fakescope.chain.steer import settle
 from fakescope.chain.store import Store
-from fakescope.records import ChainRecord, Draft, ImageRef, Judgement, Lineage, Review
+from fakescope.records import ChainRecord, Draft, Exemplar, ImageRef, Judgement, Lineage, Review
 
 Status = Literal["draft", "accepted", "revised", "rejected"]
 _STATUS: dict[str, Status] = {"accept": "accepted", "revise": "revised", "reject": "rejected"}
@@ -25,8 +26,7 @@ def records_of(store: Store, *, names: bool = False) -> Iterator[ChainRecord]:
         store: The chain.
         names: Keep people's names; by default they become `person 1`, `person 2`, ...
     """
-    known = {name: f"person {number}" for number, name in enumerate(store.people(), 1)}
-    named: Names = (lambda who: who) if names else (lambda who: known.get(who, "person"))
+    named = _namer(store, names)
     for page in store.image_pages():
         ids = [ref.id for ref in page]
         drafts = _grouped(store.read(Draft, image=ids, mode="acoti", fault=None))
@@ -35,6 +35,18 @@ def records_of(store: Store, *, names: bool = False) -> Iterator[ChainRecord]:
         for ref in page:
             if own := drafts.get(ref.id):
                 yield record_of(ref, own, reviews.get(ref.id, []), judgements.get(ref.id, []), named)
+
+
+def exemplars_of(store: Store, *, names: bool = False) -> list[Exemplar]:
+    """Exemplars in use that a person has checked, in the order of their ids; people as in `records_of`."""
+    named = _namer(store, names)
+    used = (e for e in latest(store) if e.text and e.checked_by)
+    return [e.model_copy(update={"checked_by": named(e.checked_by or "")}) for e in used]
+
+
+def _namer(store: Store, names: bool) -> Names:
+    known = {name: f"person {number}" for number, name in enumerate(store.people(), 1)}
+    return (lambda who: who) if names else (lambda who: known.get(who, "person"))
 
 
 def record_of(

@@ -14,6 +14,7 @@ from fakescope.errors import DataError
 from fakescope.records import ChainRecord, JsonObject
 
 PAGE = 500
+PICTURES = 50
 IMAGE_COLUMN = "image"
 
 
@@ -64,6 +65,27 @@ def read_rows(folder: Path, split: str | None = None) -> Iterator[tuple[str, Jso
                         yield f"{path.name}, row {number}", row
                         number += 1
         except (OSError, pa.ArrowException) as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def read_pictures(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Embedded pictures as (id, bytes of a file); records without one are passed over.
+
+    Raises:
+        DataError: Not a release, or a shard that cannot be read.
+    """
+    read_about(folder)
+    for path in sorted((folder / "data").glob("*.parquet")):
+        try:
+            with pq.ParquetFile(path) as shard:
+                _check_version(path, shard.schema_arrow.metadata or {})
+                if IMAGE_COLUMN not in shard.schema_arrow.names:
+                    continue
+                for batch in shard.iter_batches(PICTURES, columns=["id", IMAGE_COLUMN]):
+                    for row in batch.to_pylist():
+                        if row[IMAGE_COLUMN] and row[IMAGE_COLUMN]["bytes"]:
+                            yield row["id"], row[IMAGE_COLUMN]["bytes"]
+        except (OSError, pa.ArrowException, KeyError, TypeError) as error:
             raise DataError(f"{path} cannot be read: {error}") from error
 
 

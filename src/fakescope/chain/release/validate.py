@@ -44,6 +44,7 @@ def validate_release(folder: Path) -> Validation:
     found.faults += _file_faults(folder)
     pictures: list[tuple[str, str, str]] = []
     seen: set[str] = set()
+    labels: dict[str, set[str]] = {}
     try:
         for where, row in read_rows(folder):
             found.records += 1
@@ -56,6 +57,7 @@ def validate_release(folder: Path) -> Validation:
             found.faults += [f"{id}: {fault}" for fault in _record_faults(record, seen)]
             found.warnings.update(_warnings(record))
             seen.add(id)
+            labels.setdefault(record.image.split or "no split", set()).add(record.image.label or "")
             if record.image.phash and _HASH.fullmatch(record.image.phash):
                 pictures.append((id, record.image.split or "", record.image.phash))
     except DataError as error:
@@ -65,6 +67,7 @@ def validate_release(folder: Path) -> Validation:
             f"release.json says {about.get('records')} records, the shards hold {found.records}"
         )
     found.faults += _near_across_splits(pictures)
+    found.warnings.update(f"{split} holds one label only" for split, held in labels.items() if len(held) == 1)
     return found
 
 

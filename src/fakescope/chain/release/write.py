@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,14 +19,16 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fakescope.chain.exemplars import write_exemplars
 from fakescope.chain.release.card import data_card
 from fakescope.chain.release.licences import may_ship
+from fakescope.chain.release.load import EXEMPLARS
 from fakescope.chain.release.shards import SCHEMA, SHARD_SCHEMA_VERSION, schema_with_images, to_row
 from fakescope.chain.release.stats import Stats
 from fakescope.errors import DataError, ImageError
 from fakescope.images.load import load_image
 from fakescope.images.preprocess import level
-from fakescope.records import ChainRecord, JsonObject
+from fakescope.records import ChainRecord, Exemplar, JsonObject
 
 Images = Literal["reference", "embed", "copy"]
 ROWS = 10_000
@@ -76,26 +78,29 @@ def write_release(
     images: Images = "reference",
     statuses: tuple[str, ...] = REVIEWED,
     path_of: Callable[[ChainRecord], Path] = lambda record: Path(record.image.path),
+    exemplars: Sequence[Exemplar] = (),
 ) -> Written:
     """Write a release.
 
     Args:
         records: In any order; those of one image at most once.
-        folder: Must not exist, or be an earlier release, which is replaced.
+        folder: Must not exist, or hold the same release, which is replaced.
         release: Its name and the like.
         images: Only refer to them, embed them as bytes, or copy them into the folder. The last two go through the
             path of all images (longer side 512 px, one JPEG quality), and only where the licence allows copies.
         statuses: Records of other statuses are passed over and counted.
         path_of: Where the image file of a record lies.
+        exemplars: Demonstrations that teachers were shown, to go on with.
 
     Raises:
         DataError: There is nothing to release, or the folder is something else.
     """
-    if folder.exists() and not (folder / "release.json").is_file():
-        raise DataError(f"{folder} exists and is not a release", "name another folder")
+    _require_free(folder, release)
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
+        if exemplars:
+            write_exemplars(exemplars, part / EXEMPLARS)
         written = _write(records, part, release, images, statuses, path_of)
         part.chmod(0o755)
         if folder.exists():
@@ -104,6 +109,25 @@ def write_release(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return written
+
+
+def _require_free(folder: Path, release: Release) -> None:
+    """Refuse a folder that holds something else.
+
+    Raises:
+        DataError: It exists, and does not hold this release.
+    """
+    if not release.version.strip():
+        raise DataError("a release needs a version", "such as --version 1")
+    if not folder.exists():
+        return
+    try:
+        held = json.loads((folder / "release.json").read_text(encoding="utf-8"))
+        other = f"{held['name']} {held['version']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(f"{folder} exists and is not a release", "name another folder") from None
+    if other != f"{release.name} {release.version}":
+        raise DataError(f"{folder} holds {other}", "name another folder, or remove it first")
 
 
 def _write(
@@ -130,7 +154,8 @@ def _write(
     shards.close()
     if not written.records:
         raise DataError(
-            f"there is no record to release (passed over: {dict(written.passed_over)})",
+            "there is no record to release"
+            + "".join(f"; {count} {name}" for name, count in written.passed_over.items()),
             "review drafts first, or release unreviewed ones with --all",
         )
     told = stats.told()

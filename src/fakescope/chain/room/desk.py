@@ -177,6 +177,8 @@ class Room:
             raise RefusedError("a rejection needs a reason")
         if unknown := set(review.traces or ()) - set(CRITERION_IDS):
             raise RefusedError(f"unknown criteria: {', '.join(sorted(unknown))}")
+        if review.decision == "revise":
+            _require_whole(review)
         role = person.role.value if task is Task.ADJUDICATE else "annotator"
         row = review.model_copy(
             update={
@@ -294,6 +296,19 @@ class Room:
             return self.store.draft(id).image
         except DataError as error:
             raise GoneError(error.message) from error
+
+
+def _require_whole(review: Review) -> None:
+    """Refuse a revision that would leave a hole in the record.
+
+    Raises:
+        RefusedError: Its description is empty, or an observation has no words.
+    """
+    if review.description is not None and not review.description.strip():
+        raise RefusedError("a revision needs a description")
+    for criterion, note in (review.traces or {}).items():
+        if note and not note.observation.strip():
+            raise RefusedError(f"the observation on {criterion} has no words")
 
 
 def _same(one: R, other: R) -> bool:

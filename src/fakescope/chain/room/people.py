@@ -44,13 +44,13 @@ class Person:
     stamp: str = ""
 
 
-def add_person(store: Store, name: str, role: Role, *, token: str | None = None) -> str:
+def add_person(store: Store, name: str, role: Role | None = None, *, token: str | None = None) -> str:
     """Give a person access, or a new token and role to one who has it.
 
     Args:
         store: The chain.
         name: 1 to 64 letters, digits, spaces and `.@+-_`.
-        role: What they may do.
+        role: What they may do; by default what they may already, and otherwise an annotator's part.
         token: Theirs; a new random one by default.
 
     Returns:
@@ -61,15 +61,18 @@ def add_person(store: Store, name: str, role: Role, *, token: str | None = None)
     """
     if not _NAME.fullmatch(name) or name != name.strip():
         raise DataError(f"{name!r} cannot be a name", "up to 64 letters, digits, spaces and .@+-_")
+    if name.startswith("fakescope"):
+        raise DataError(f"{name!r} is the name of a machine", "people need names of their own")
     token = token or secrets.token_urlsafe(32)
-    row = {
+    row: dict[str, object] = {
         "name": name,
-        "role": role.value,
         "token_hash": _hash(token),
         "active": True,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     with exclusive(store, "people") as connection:
+        before = connection.scalar(sa.select(PEOPLE.c.role).where(PEOPLE.c.name == name))
+        row["role"] = (role or Role(before or Role.ANNOTATOR)).value
         connection.execute(sa.delete(PEOPLE).where(PEOPLE.c.name == name))
         connection.execute(PEOPLE.insert().values(row))
     return token

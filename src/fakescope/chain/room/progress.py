@@ -69,7 +69,7 @@ class Progress:
             readable = (DRAFTS.c.fault.is_(None), DRAFTS.c.mode == "acoti")
             drafts = number(sa.select(sa.func.count()).where(*readable))
             compared = number(sa.select(sa.func.count()).select_from(self._fields.to_compare().subquery()))
-            return {
+            counts = {
                 "steer": {
                     "done": number(
                         _people_and_items(JUDGEMENTS, "image", self._fields.by_person(JUDGEMENTS))
@@ -91,6 +91,8 @@ class Progress:
                     "total": number(sa.select(sa.func.count(EXEMPLARS.c.id.distinct()))),
                 },
             }
+        # More people than needed may have answered before the number was lowered.
+        return {task: {**told, "done": min(told["done"], told["total"])} for task, told in counts.items()}
 
 
 def _people_and_items(table: sa.Table, item: str, where: sa.ColumnElement[bool]) -> sa.Select[Any]:

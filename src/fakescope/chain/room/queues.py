@@ -121,7 +121,7 @@ class Queues:
         return sorted(d for d, said in last.items() if d not in decided and len(set(said.values())) > 1)
 
     def _pairs(self) -> list[str]:
-        return self._ids(self._fields.to_compare().order_by(DRAFTS.c.image))
+        return sorted(self._ids(self._fields.to_compare()))
 
     def _exemplars(self) -> list[str]:
         latest = {exemplar.id: exemplar for exemplar in self._store.read(Exemplar)}

@@ -36,11 +36,12 @@ class Fields:
         return self.text(judgements, "kind") == "person"
 
     def to_compare(self) -> sa.Select[tuple[str]]:
-        """Images with readable drafts of both modes that do not say the very same."""
+        """Images with readable drafts of one teacher in both modes that do not say the very same."""
         texts = sa.func.count(self.text(DRAFTS, "description").distinct())
         modes = sa.func.count(DRAFTS.c.mode.distinct())
-        query = sa.select(DRAFTS.c.image).where(DRAFTS.c.fault.is_(None)).group_by(DRAFTS.c.image)
-        return query.having(modes == 2, texts > 1)
+        query = sa.select(DRAFTS.c.image).where(DRAFTS.c.fault.is_(None))
+        pairs = query.group_by(DRAFTS.c.image, DRAFTS.c.teacher).having(modes == 2, texts > 1)
+        return sa.select(pairs.subquery().c.image).distinct()
 
 
 def is_last(table: sa.Table, *of: str) -> sa.ColumnElement[bool]:

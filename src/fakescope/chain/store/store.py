@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,6 +102,21 @@ class Store:
                     if known != ref.label:
                         raise DataError(f"image {ref.id} is in the chain as {known}, not {ref.label}")
         return added
+
+    def place_images(self, paths: Mapping[str, str]) -> int:
+        """Say where the files of images lie that are there already. Returns how many were moved.
+
+        Args:
+            paths: New path by id.
+        """
+        table, moved = schema.IMAGES, 0
+        with self.engine.begin() as connection:
+            for ref in self.images_of(list(paths)):
+                if ref.path != paths[ref.id]:
+                    body = ref.model_copy(update={"path": paths[ref.id]}).model_dump_json()
+                    connection.execute(sa.update(table).where(table.c.id == ref.id).values(body=body))
+                    moved += 1
+        return moved
 
     def image(self, id: str) -> ImageRef:
         """One image.

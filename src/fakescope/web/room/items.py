@@ -79,10 +79,7 @@ def _adjudicate(store: Store, item: str, person: Person) -> JsonObject:
 
 
 def _compare(store: Store, item: str, person: Person) -> JsonObject:
-    by_mode = {draft.mode: draft for draft in store.read(Draft, image=item, fault=None)}
-    if len(by_mode) != 2:
-        raise GoneError("there are not two drafts to compare any more")
-    pair = [by_mode["acoti"], by_mode["plain"]]
+    pair = _pair(list(store.read(Draft, image=item, fault=None)))
     if hashlib.sha256(f"{person.name}:{item}".encode()).digest()[0] & 1:
         pair.reverse()
     own = list(store.read(Choice, image=item, who=person.name))
@@ -94,6 +91,21 @@ def _compare(store: Store, item: str, person: Person) -> JsonObject:
         "right": {"id": pair[1].id, "description": pair[1].description},
         "own": own[-1].chosen if own else None,
     }
+
+
+def _pair(drafts: Sequence[Draft]) -> list[Draft]:
+    """The newest two drafts of one teacher, one of each mode, that say different things.
+
+    Raises:
+        GoneError: There are none.
+    """
+    newest = drafts[::-1]
+    for first in newest:
+        for other in newest:
+            comparable = (first.mode, other.mode) == ("acoti", "plain") and first.teacher == other.teacher
+            if comparable and first.description != other.description:
+                return [first, other]
+    raise GoneError("there are not two drafts to compare any more")
 
 
 def _exemplar(store: Store, item: str, person: Person) -> JsonObject:

@@ -2,8 +2,16 @@
 
 import { byId } from "./dom.js";
 
-const PENDING = "fakescope.pending";
 const WAIT_MS = 2000;
+let person = "";
+let trouble = false;
+
+/** Whose work is kept here: several people may use one browser. */
+export function workOf(name) {
+  person = name;
+}
+
+const keyOf = (what) => `fakescope.${person}.${what}`;
 
 export class Refused extends Error {
   constructor(status, error) {
@@ -27,10 +35,11 @@ export async function get(path) {
   for (;;) {
     try {
       const body = await ask(path);
-      told("");
+      calm();
       return body;
     } catch (error) {
       if (error instanceof Refused) throw error;
+      trouble = true;
       told("The server does not answer. Trying again …");
       await wait(WAIT_MS);
     }
@@ -39,27 +48,28 @@ export async function get(path) {
 
 /** Send an answer until it is acknowledged. It outlives a closed page. */
 export async function post(path, body) {
-  localStorage.setItem(PENDING, JSON.stringify({ path, body }));
+  localStorage.setItem(keyOf("pending"), JSON.stringify({ path, body }));
   return flush();
 }
 
 /** Send what an earlier page left behind; null if there is nothing. */
 export async function flush() {
-  const kept = localStorage.getItem(PENDING);
+  const kept = localStorage.getItem(keyOf("pending"));
   if (!kept) return null;
   const { path, body } = JSON.parse(kept);
   for (;;) {
     try {
       const answer = await send(path, body);
-      localStorage.removeItem(PENDING);
-      told("");
+      localStorage.removeItem(keyOf("pending"));
+      calm();
       return answer;
     } catch (error) {
       if (error instanceof Refused && error.status !== 401 && error.status < 500) {
-        localStorage.removeItem(PENDING);
+        localStorage.removeItem(keyOf("pending"));
         throw error;
       }
       if (error instanceof Refused && error.status === 401) throw error;
+      trouble = true;
       told("The server does not answer. Your answer is kept here, and is sent again …");
       await wait(WAIT_MS);
     }
@@ -75,6 +85,12 @@ export function send(path, body) {
   });
 }
 
+/** Take away what was said of a server that did not answer; other words stay. */
+function calm() {
+  if (trouble) told("");
+  trouble = false;
+}
+
 export function told(words) {
   byId("banner").textContent = words;
   byId("banner").hidden = !words;
@@ -82,7 +98,7 @@ export function told(words) {
 
 /** Work on an item that is not submitted yet. */
 export const drafts = {
-  read: (name) => JSON.parse(localStorage.getItem(`fakescope.form.${name}`) || "null"),
-  write: (name, value) => localStorage.setItem(`fakescope.form.${name}`, JSON.stringify(value)),
-  drop: (name) => localStorage.removeItem(`fakescope.form.${name}`),
+  read: (name) => JSON.parse(localStorage.getItem(keyOf(`form.${name}`)) || "null"),
+  write: (name, value) => localStorage.setItem(keyOf(`form.${name}`), JSON.stringify(value)),
+  drop: (name) => localStorage.removeItem(keyOf(`form.${name}`)),
 };

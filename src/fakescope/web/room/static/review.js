@@ -34,14 +34,22 @@ export function reviewPanel(room, item) {
     room.refresh();
     if (mode === "reject") document.getElementById("reason").focus();
   }
+  /** What a revision still needs, in words. */
+  function lacking() {
+    if (!state.texts.description.trim()) return "The description is empty.";
+    if (!new RegExp(`\\b${item.label}\\b`, "i").test(state.texts.description)) return `The description has to say that the picture is ${item.label}.`;
+    const bare = Object.entries(state.traces).find(([, note]) => note && !note.observation.trim());
+    return bare ? `Say what is seen of ${room.nameOf(bare[0])}, or set it to nothing.` : "";
+  }
   const keep = () => drafts.write(form, state);
   async function save(decision) {
     const sent = { item: item.item, seconds: room.seconds(), decision, reason: state.reason.trim() };
     if (decision === "reject" && !sent.reason) return go("reject");
+    const missing = decision === "revise" && lacking();
+    if (missing) return room.flash(missing);
     if (decision === "revise") {
       for (const [name, value] of Object.entries(state.texts)) if (value !== item.draft[name]) sent[name] = value;
-      const traces = Object.fromEntries(Object.entries(state.traces).map(([c, n]) => [c, n && n.observation.trim() ? n : null]));
-      if (JSON.stringify(traces) !== JSON.stringify(item.draft.traces)) sent.traces = traces;
+      if (JSON.stringify(state.traces) !== JSON.stringify(item.draft.traces)) sent.traces = state.traces;
     }
     await post(path, sent);
     drafts.drop(form);
@@ -196,6 +204,7 @@ export function exemplarPanel(room, item) {
       body: [
         h("h1", {}, "Is this a good example?"),
         h("p", {}, "The picture is ", label(item.label), ` Shown to teachers for: ${item.exemplar.criteria.map(room.nameOf).join(", ")}.`),
+        !item.image && h("p", { class: "dim" }, "No picture goes with this example: judge whether its text is a good model."),
         h("textarea", { id: "text", rows: 16, maxlength: 4000, value: text, oninput: (e) => ((text = e.target.value), drafts.write(form, text)) }),
         h("div", { class: "small" }, item.exemplar.human && fold("What people saw", h("p", { class: "text" }, item.exemplar.human)),
           item.exemplar.machine && fold("What the machine wrote", h("p", { class: "text" }, item.exemplar.machine))),

@@ -1,7 +1,7 @@
 // The room: who I am, which task, the next item, keys, progress.
 
 import { byId, h, key, writing } from "./dom.js";
-import { flush, get, post, Refused, send, told } from "./net.js";
+import { flush, get, post, Refused, send, told, workOf } from "./net.js";
 import { comparePanel, exemplarPanel, reviewPanel } from "./review.js";
 import { criteriaPanel, verdictPanel } from "./steer.js";
 import { View } from "./view.js";
@@ -12,6 +12,7 @@ const EMPTY = {
   adjudicate: "Reviewers do not differ on any draft.", compare: "There are no two drafts of one picture left to compare.",
   exemplars: "All exemplars have been checked.",
 };
+const STEADY = ["+", "=", "-", "ArrowUp", "ArrowDown"]; // keys that may be held down: nothing else is done twice
 const LOOK_AGAIN_MS = 5000;
 const VIEW_KEYS = [["wheel, + −", "zoom"], ["0", "fit"], ["Z", "native pixels"], ["Space + drag, right drag", "move the picture"], ["U", "back to my last answer"], ["P", "progress"], ["?", "these keys"]];
 
@@ -27,8 +28,9 @@ class Room {
 
   async start() {
     try {
-      await flush();
       this.me = await get("/api/me");
+      workOf(this.me.name);
+      await flush();
     } catch (error) {
       return this.refused(error);
     }
@@ -134,7 +136,7 @@ class Room {
 
   flash(words, then = null) {
     told(words);
-    setTimeout(() => (told(""), then && then()), then ? 1800 : 1200);
+    setTimeout(() => (told(""), then && then()), 1800);
   }
 
   /** Seconds for which this item was in sight. */
@@ -186,6 +188,7 @@ class Room {
 
   async press(event) {
     if (byId("dialog").open || event.altKey || event.metaKey) return;
+    if (event.repeat && !writing() && !STEADY.includes(event.key)) return event.preventDefault();
     const name = (event.ctrlKey ? "ctrl+" : "") + (event.key.length === 1 ? event.key.toLowerCase() : event.key);
     const plain = !event.ctrlKey;
     if (writing() && plain && !["Escape", "Enter"].includes(event.key)) return;

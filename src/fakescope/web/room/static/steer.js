@@ -57,16 +57,17 @@ export function criteriaPanel(room, item) {
   const ids = room.me.criteria.map((c) => c.id);
   const panel = {
     keys: {
-      Enter: submit,
+      Enter: () => (state.criteria.length ? submit() : room.flash("Name a criterion, or press N if you can name none.")),
+      n: () => (state.criteria.length ? null : submit()),
       ArrowDown: () => move(1),
       ArrowUp: () => move(-1),
-      " ": () => toggle(active),
+      ArrowRight: () => toggle(active),
       x: () => ((open = !open), room.refresh()),
       "ctrl+z": undo,
     },
     help: [
-      ["1 – 9, Q W E T Y U", "name a criterion, or take it back"], ["↑ ↓, Space", "walk through the list, name"],
-      ["drag", "draw a box for the marked criterion"], ["X", "examples"], ["Ctrl+Z", "undo"], ["Enter", "save, next"],
+      ["1 – 9, Q W E T Y U", "name a criterion, or take it back"], ["↑ ↓, →", "walk through the list, name"],
+      ["drag", "draw a box for the marked criterion"], ["X", "examples"], ["Ctrl+Z", "undo"], ["Enter", "save, next"], ["N", "none that I could name"],
     ],
     onBox: (region) => {
       change(() => {
@@ -138,7 +139,7 @@ export function criteriaPanel(room, item) {
       ],
       foot: [
         h("button", { class: "quiet", onclick: undo, disabled: !past.length }, "Undo ", key("Ctrl+Z")),
-        h("button", { class: "main", id: "submit", onclick: submit }, state.criteria.length ? "Save " : "None that I could name ", key("Enter")),
+        h("button", { class: "main", id: "submit", onclick: submit }, state.criteria.length ? ["Save ", key("Enter")] : ["None that I could name ", key("N")]),
       ],
     };
   }

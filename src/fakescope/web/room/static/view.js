@@ -138,7 +138,9 @@ export class View {
     this.layer.replaceChildren(
       ...this.boxes.map((box) => {
         const remove = box.onremove && h("button", { class: "remove", title: "Remove this box", onclick: box.onremove }, "×");
+        const under = this.boxes.slice(0, this.boxes.indexOf(box)).filter((other) => Math.hypot(other.region[0] - box.region[0], other.region[1] - box.region[1]) < 0.02).length;
         const made = h("div", { class: `box ${box.kind || ""} ${box.lit ? "lit" : ""} ${box.region[1] < 0.04 ? "top" : ""}` }, h("span", { class: "tag" }, box.tag, remove));
+        made.style.setProperty("--under", under); // tags of boxes that begin at the same place stand below each other
         placeBox(made, box.region);
         return made;
       }),

@@ -29,7 +29,7 @@ anyone's."""
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 TRAINING_ONLY = {"torch", "torchvision", "transformers", "peft", "trl", "accelerate", "deepspeed"}
-TRAINING_HOMES = ("models/hf.py", "models/hf/", "models/mplug_owl2/", "train/")
+TRAINING_HOMES = ("models/hf.py", "models/hf/", "models/mplug_owl2/", "train/", "instruct/check/small_lm.py")
 
 
 def imported(tree: ast.AST, module: str, is_package: bool) -> Iterator[tuple[str, int]]:

@@ -171,10 +171,18 @@ class Message(Record):
 class Instruction(Record):
     """One training conversation about one image."""
 
+    id: str = ""
     image: str
     messages: tuple[Message, ...]
     part: Part
+    form: str = Field(default="", description="sort of question, such as traces.choice")
     criterion: str | None = None
+    answer: str = Field(default="", description="closed answer of the conversation; empty for free text")
+    rests_on: tuple[str, ...] = Field(
+        default=(),
+        description="facts of the record, such as traces.edge, and knowledge.ID for what holds in general",
+    )
+    writer: str = ""
     source_record: str = ""
 
 

@@ -1,94 +1,85 @@
-"""Multiple choice gives nothing away: letters, lengths, classes and the way out are balanced."""
+"""Multiple choice gives nothing away: letters, lengths, kinds of options and the way out are balanced."""
 
+import random
 import re
 from collections import Counter, defaultdict
 
 import pytest
 
-from fakescope.instruct.choice import NOT_HERE
-from fakescope.instruct.mixture import build_instructions
-from fakescope.instruct.phrasing import clean
-from fakescope.records import Label
+from fakescope.instruct.deal import Dealer
+from fakescope.instruct.facts import facts_of
+from fakescope.instruct.survey import half, survey
+from fakescope.instruct.traces import ask
+from fakescope.taxonomy import CRITERION_IDS
 
-OPTIONS = re.compile(r" ([ABCD])\. (.*?)(?= [ABCD]\. |$)")
-
-
-def questions(instructions):
-    """(image, criterion, options, index of the right one) of every multiple-choice conversation."""
-    for instruction in instructions:
-        question, answer = (m.content for m in instruction.messages[:2])
-        if instruction.part == "traces" and " A. " in question and re.match(r"[ABCD]\. ", answer):
-            start = question.index(" A. ")
-            options = [text for _, text in OPTIONS.findall(question[start:])]
-            yield instruction.image, instruction.criterion, options, "ABCD".index(answer[0]), answer[3:]
+OPTION = re.compile(r" ([ABCD])\. (.*?)(?= [ABCD]\. |$)")
 
 
 @pytest.fixture(scope="module", params=["made", "seed_records"])
 def asked(request):
-    """Questions of several seeds, with the records they were made from."""
-    records = request.getfixturevalue(request.param)
-    built = [i for seed in range(3) for i in build_instructions(records, seed=seed, parts=["traces"])]
-    return records, list(questions(built))
+    """(facts, criterion, options, index of the right one) of many questions, and finding and image of each text."""
+    facts = [one for one in map(facts_of, request.getfixturevalue(request.param)) if one]
+    kinds = {(name, seen.text): seen.finding for one in facts for name, seen in one.seen.items()}
+    owners = defaultdict(set)
+    for one in facts:
+        for name, seen in one.seen.items():
+            owners[name, seen.text].add(one.id)
+    found, seen = survey(facts), []
+    dealer = Dealer(found, even=False)
+    for seed in range(max(3, 3000 // len(facts))):
+        rng = random.Random(seed)
+        for one in facts:
+            for name in CRITERION_IDS:
+                made = ask(one, name, dealer, found, rng)
+                if made and made.form == "traces.choice":
+                    ((question, answer),) = made.turns
+                    options = [text for _, text in OPTION.findall(question[question.index(" A. ") :])]
+                    assert answer == f"{made.answer}. {options['ABCD'.index(made.answer)]}"
+                    seen.append((one, name, options, "ABCD".index(made.answer)))
+    return seen, kinds, owners
 
 
-def test_four_distinct_options_and_the_answer_repeats_the_right_one(asked):
-    records, found = asked
-    assert len(found) > 400
-    notes = {r.image.id: r.traces for r in records}
-    for image, criterion, options, right, answer in found:
+def test_four_different_options_of_which_the_image_owns_the_right_one(asked):
+    found, kinds, owners = asked
+    assert len(found) > 1000
+    for facts, name, options, right in found:
         assert len(options) == len(set(options)) == 4
-        assert options[right] == answer
-        note = notes[image][criterion]
-        assert answer == clean(note.observation) if note else answer in NOT_HERE
+        own = facts.seen.get(name)
+        assert options[right] == own.text if own else (name, options[right]) not in kinds
+        for text in options:
+            if text != options[right] and (name, text) in kinds:
+                assert facts.id not in owners[name, text]
+                assert half(facts.id) in {half(id) for id in owners[name, text]}
 
 
-def test_letters_are_even_for_each_class(asked):
-    records, found = asked
-    label = {r.image.id: r.image.label for r in records}
-    letters = defaultdict(Counter)
-    for image, _, _, right, _ in found:
-        letters[label[image]][right] += 1
-    for counts in letters.values():
-        total = sum(counts.values())
-        assert all(abs(counts[i] / total - 0.25) < 0.03 for i in range(4)), counts
+def test_letters_come_equally_often(asked):
+    found, _, _ = asked
+    letters = Counter(right for _, _, _, right in found)
+    assert all(count / len(found) == pytest.approx(0.25, abs=0.04) for count in letters.values())
 
 
 def test_length_does_not_point_to_the_answer(asked):
-    _, found = asked
-    ranks = Counter()
-    for _, _, options, _, answer in found:
-        if not set(options) & set(NOT_HERE):
-            ranks[sorted(options, key=len).index(answer)] += 1
+    found, kinds, _ = asked
+    ranks = Counter(
+        sorted(options, key=len).index(options[right])
+        for _, name, options, right in found
+        if all((name, text) in kinds for text in options)
+    )
     total = sum(ranks.values())
-    assert total > 50
-    assert all(0.15 < ranks[i] / total < 0.37 for i in range(4)), ranks
+    assert total > 300
+    assert all(ranks[rank] / total == pytest.approx(0.25, abs=0.06) for rank in range(4))
 
 
-def test_the_way_out_is_right_about_once_in_four(asked):
-    _, found = asked
-    offered = [answer for _, _, options, _, answer in found if set(options) & set(NOT_HERE)]
-    assert 0.15 < sum(answer in NOT_HERE for answer in offered) / len(offered) < 0.35
-
-
-def test_company_does_not_point_to_the_answer(asked):
-    """Options of the image's own class are as many as of the other, so a guess by class wins nothing."""
-    records, found = asked
-    of = defaultdict(set)
-    label = {r.image.id: r.image.label for r in records}
-    for record in records:
-        for criterion, note in record.traces.items():
-            if note:
-                of[criterion, clean(note.observation)].add(record.image.label)
-    pairs, majority = Counter(), Counter()
-    for image, criterion, options, _, answer in found:
-        classes = [of[criterion, o] for o in options if o not in NOT_HERE]
-        if any(len(c) != 1 for c in classes):
-            continue
-        own = sum(label[image] in c for c in classes)
-        if len(classes) == 4:
-            pairs[own] += 1
-        elif answer not in NOT_HERE:
-            majority[own] += 1
-    assert set(pairs) == {2}
-    assert majority[2] / sum(majority.values()) == pytest.approx(2 / 3, abs=0.06)
-    assert set(Label) == set(label.values())
+def test_each_option_of_a_kind_is_as_likely_to_be_right_as_any_other(asked):
+    found, kinds, _ = asked
+    right_kind, of_kind = Counter(), Counter()
+    for _, name, options, right in found:
+        told = [kinds.get((name, text), "unclear") for text in options]
+        company = "".join(sorted(kind[0] for kind in told))
+        right_kind[company, told[right]] += 1
+        for kind in told:
+            of_kind[company, kind] += 0.25  # what each option has of being right
+    for cell, expected in of_kind.items():
+        if expected > 100:
+            assert right_kind[cell] / expected == pytest.approx(1, abs=0.2), cell
+    assert {company for company, _ in of_kind} >= {"aann", "aanu", "annu"}

@@ -92,13 +92,13 @@ def in_order_on_ray(function: Callable[[A], B], items: Iterable[A], *, workers: 
     """
     with _session() as ray:
 
-        def call(item: A) -> B:  # Ray takes plain functions only
+        def call(function: Callable[[A], B], item: A) -> B:  # Ray takes plain functions only
             return function(item)
 
-        remote = ray.remote(num_cpus=CPUS)(call)
+        remote, held = ray.remote(num_cpus=CPUS)(call), ray.put(function)
         waiting: deque[Any] = deque()
         for item in items:
-            waiting.append(remote.remote(item))
+            waiting.append(remote.remote(held, item))
             if len(waiting) > 2 * workers:
                 yield ray.get(waiting.popleft())
         while waiting:

@@ -15,6 +15,7 @@ from fakescope.cli.data import app as data_app
 from fakescope.cli.detect import detect
 from fakescope.cli.examine import examine
 from fakescope.cli.exits import Exit
+from fakescope.cli.instruct import app as instruct_app
 from fakescope.cli.models import app as models_app
 from fakescope.errors import FakescopeError
 
@@ -32,6 +33,7 @@ app.command()(ask)
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(chain_app, name="chain")
+app.add_typer(instruct_app, name="instruct")
 app.add_typer(data_app, name="data")
 
 

@@ -6,11 +6,11 @@ import random
 import re
 from collections.abc import Iterator
 
-from fakescope.instruct.dialogue import conversation
+from fakescope.instruct.made import Made
 from fakescope.instruct.phrasing import ascii_text, clean, full_sentence, lower_start, pick, rng_for
 from fakescope.prompts.product import SHOW_PROMPT
 from fakescope.prompts.wordings import KIND, SHOW
-from fakescope.records import ChainRecord, ImageRef, Instruction
+from fakescope.records import ChainRecord, ImageRef
 
 MAX_CAPTION_WORDS = 24
 
@@ -70,7 +70,7 @@ _LEADING_NAME = re.compile(r"^[A-Z][a-z]+ [A-Z][a-z]+")
 _AGE = re.compile(r"\b(\d{2})[ -]?(?:yo|year[ -]olds?|years old)\b ?", re.IGNORECASE)
 
 
-def alignments(source: ChainRecord | ImageRef, *, seed: int) -> Iterator[Instruction]:
+def alignments(source: ChainRecord | ImageRef, *, seed: int) -> Iterator[Made]:
     """What is seen, and what kind of picture it is: from a record, or from an image's caption and group."""
     image = source.image if isinstance(source, ChainRecord) else source
     rng = rng_for(seed, "alignment", image.id)
@@ -85,9 +85,10 @@ def alignments(source: ChainRecord | ImageRef, *, seed: int) -> Iterator[Instruc
         captions = [_say(said, rng)] if said else []
     questions = [SHOW_PROMPT if subject else pick(rng, SHOW), *rng.sample(SHOW, 1)][: len(captions)]
     for question, answer in zip(questions, captions, strict=True):
-        yield conversation(source, "alignment", (question, answer))
+        yield Made("alignment", "alignment.caption", ((question, answer),), rests_on=("subject",))
     if kind in KINDS:
-        yield conversation(source, "alignment", (pick(rng, KIND), _kind_answer(kind, rng)))
+        turn = (pick(rng, KIND), _kind_answer(kind, rng))
+        yield Made("alignment", "alignment.kind", (turn,), rests_on=("kind",))
 
 
 def whole_sentence(text: str) -> str:

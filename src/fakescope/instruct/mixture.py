@@ -1,4 +1,4 @@
-"""All of FakeInstruct from FakeChain records and labels: what is built, in which shares it is drawn.
+"""What the embedded model reads: the conversations of an examination, FakeInstruct, and captions.
 
 python -m fakescope.instruct.mixture CHAIN LABELS OUT.jsonl
 """
@@ -15,16 +15,19 @@ from pathlib import Path
 from fakescope.chain.seed import load_seed, read_labels
 from fakescope.errors import FakescopeError
 from fakescope.instruct.alignment import alignments
-from fakescope.instruct.choice import ChoiceMaker
-from fakescope.instruct.discussion import discussion
-from fakescope.instruct.judgement import judgements
+from fakescope.instruct.compose import Composer, Quota
+from fakescope.instruct.facts import Facts, facts_of
+from fakescope.instruct.fixed import examination, verdicts
+from fakescope.instruct.made import Made
 from fakescope.instruct.phrasing import rng_for
-from fakescope.instruct.reasoning import reasoning
-from fakescope.instruct.traces import traces
-from fakescope.records import ChainRecord, ImageRef, Instruction, Part
+from fakescope.instruct.survey import survey
+from fakescope.records import ChainRecord, ImageRef, Instruction, Message, Part
 
 PARTS: tuple[Part, ...] = ("alignment", "judgement", "reasoning", "traces", "discussion")
 TRAINING_SPLITS: tuple[str, ...] = ("train", "dev")
+ON_TOP = Quota(judgement=0)
+"""FakeInstruct beside what an examination asks, which has all forms of judgement."""
+
 WEIGHTS: Mapping[Part, float] = {"judgement": 0.25, "reasoning": 0.25, "traces": 0.35, "discussion": 0.15}
 """Shares of conversations in instruction tuning; alignment is a stage of its own. Judgements are short and
 plenty; traces are asked 15 times an examination, and so weigh most."""
@@ -37,6 +40,7 @@ def build_instructions(
     seed: int,
     parts: Collection[Part] = PARTS,
     splits: Collection[str] = TRAINING_SPLITS,
+    quota: Quota = ON_TOP,
 ) -> Iterator[Instruction]:
     """Every conversation that can be built, image by image, the same for the same seed.
 
@@ -45,33 +49,55 @@ def build_instructions(
         label_only: Images of known label without a record: judgements, and alignment from their captions.
             Images that have a record here are passed over.
         seed: Settles all choices of wording.
-        parts: Build these parts only; the others do not change by it.
+        parts: Give these parts only; the others do not change by it.
         splits: Use images of these splits only. The test split is never used, even if it is named, and
             neither is an image of unknown split.
+        quota: Of FakeInstruct, on top of what an examination asks.
     """
     allowed = set(splits) & set(TRAINING_SPLITS)
     records = list(records)
-    kept = [record for record in records if record.image.split in allowed]
-    choices = ChoiceMaker(kept, seed)
-    for record in kept:
-        if "alignment" in parts:
-            yield from alignments(record, seed=seed)
-        if "judgement" in parts:
-            yield from judgements(record, seed=seed)
-        if "reasoning" in parts:
-            yield from reasoning(record, seed=seed)
-        if "traces" in parts:
-            yield from traces(record, choices, seed=seed)
-        if "discussion" in parts:
-            yield from discussion(record, seed=seed)
+    kept = [(record, facts_of(record)) for record in records if record.image.split in allowed]
+    composer = Composer(survey(facts for _, facts in kept if facts), quota, seed, even=False)
+    for record, facts in kept:
+        made = [*alignments(record, seed=seed), *(_of_record(facts, composer, seed) if facts else ())]
+        yield from (instruction(one, record.image.id, record.image.id) for one in made if one.part in parts)
     seen = {record.image.id for record in records}
     for image in label_only:
         if image.split in allowed and image.id not in seen:
             seen.add(image.id)
-            if "alignment" in parts:
-                yield from alignments(image, seed=seed)
-            if "judgement" in parts:
-                yield from judgements(image, seed=seed)
+            rng = rng_for(seed, "verdicts", image.id)
+            made = [*alignments(image, seed=seed), *(verdicts(image.label, rng) if image.label else ())]
+            yield from (instruction(one, image.id) for one in made if one.part in parts)
+
+
+def _of_record(facts: Facts, composer: Composer, seed: int) -> Iterator[Made]:
+    """What an examination asks, then FakeInstruct; what was said before is left out."""
+    rng = rng_for(seed, "fixed", facts.id)
+    said: set[tuple[tuple[str, str], ...]] = set()
+    fixed = [*verdicts(facts.label, rng), *examination(facts, rng)]
+    for made in (*fixed, *(row.made for row in composer.rows(facts, Counter()))):
+        if made.turns not in said:
+            said.add(made.turns)
+            yield made
+
+
+def instruction(made: Made, image: str, record: str = "") -> Instruction:
+    """What was made as an instruction; the model learns every answer."""
+    messages = []
+    for question, answer in made.turns:
+        messages.append(Message(role="user", content=question))
+        messages.append(Message(role="assistant", content=answer, train=True))
+    return Instruction(
+        image=image,
+        messages=tuple(messages),
+        part=made.part,
+        form=made.form,
+        criterion=made.criterion,
+        answer=made.answer,
+        rests_on=made.rests_on,
+        writer="grammar",
+        source_record=record,
+    )
 
 
 def draw(

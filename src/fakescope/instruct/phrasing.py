@@ -50,6 +50,17 @@ _OWN_STRENGTH = re.compile(
     re.IGNORECASE,
 )
 
+_WORD = re.compile(r"[a-z][a-z'-]{2,}[a-z]|[0-9]+")
+_EMPTY_WORDS = frozenset(
+    """
+    about above after again also although always among another because been before behind being below beneath beside
+    between both could does done down each either else even every from further have having here hers himself however
+    image into itself just less like many more most much must near neither none nothing once only onto other ours over
+    part picture rather same shall should since some such than that their them then there these they this those though
+    through thus toward towards under until upon very were what when where whether which while whose will with within
+    without would yours fake real
+    """.split()  # noqa: SIM905
+)
 _LOWER_STARTS = frozenset(
     """
     a an the this that these those it its his her their they he she there here both each every all some
@@ -109,6 +120,12 @@ def clean(text: str, *, max_words: int = MAX_WORDS) -> str:
             break
         kept.append(full_sentence(said))
     return " ".join(kept)
+
+
+@functools.lru_cache(maxsize=65536)
+def content_words(text: str) -> frozenset[str]:
+    """The words of a text that carry content, in small letters."""
+    return frozenset(word for word in _WORD.findall(text.lower()) if word not in _EMPTY_WORDS)
 
 
 def full_sentence(text: str) -> str:

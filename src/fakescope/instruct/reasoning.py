@@ -1,13 +1,14 @@
-"""Holistic reasoning, both ways: from the label to the traces, and from the traces to the label."""
+"""Holistic reasoning, both ways: from the traces to the label, and from the label to the traces."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
-from fakescope.instruct.dialogue import conversation
-from fakescope.instruct.phrasing import Strength, clean, continued, description, pick, rng_for, strength
+from fakescope.instruct.facts import Facts, Seen
+from fakescope.instruct.made import Made
+from fakescope.instruct.phrasing import continued, full_sentence, introduced, lower_start, pick
 from fakescope.instruct.trace_words import WORDS
+from fakescope.instruct.wordings import one, sentence
 from fakescope.prompts import (
     ANALYSE_PROMPT,
     DESCRIBE_PROMPT,
@@ -15,120 +16,97 @@ from fakescope.prompts import (
     authenticity_answer,
     description_prefix,
 )
-from fakescope.prompts.wordings import ANALYSE, DESCRIBE, WHY_FAKE, WHY_REAL
-from fakescope.records import ChainRecord, Finding, Instruction, Label
+from fakescope.prompts.wordings import DESCRIBE, WHY_FAKE, WHY_REAL
+from fakescope.records import Label
 from fakescope.taxonomy import CRITERION_IDS
 
-MAX_ANALYSIS_WORDS = 70
-"""Of the observations; the conclusion comes on top, so that an analysis stays under 90 words."""
-
-CONCLUSIONS: dict[Label, dict[Strength, tuple[str, ...]]] = {
-    Label.FAKE: {
-        "strong": (
-            "These signs agree with each other.",
-            "Several independent faults point to a generator.",
-            "Together the evidence is strong.",
-            "Chance does not explain all of this.",
-            "The signs add up.",
-        ),
-        "moderate": (
-            "Together the evidence is moderate.",
-            "This points to a generator, though not beyond doubt.",
-            "The balance of the signs tips one way.",
-            "Some doubt remains, but the faults weigh more.",
-        ),
-        "weak": (
-            "The evidence is weak, but it leans one way.",
-            "Taken together the signs are few and small.",
-            "This is a weak case.",
-            "The doubts weigh only a little more than what looks natural.",
-        ),
-    },
-    Label.REAL: {
-        "strong": (
-            "Nothing points to a generator.",
-            "The details agree with each other.",
-            "Together this speaks strongly for a real origin.",
-            "No fault of a generator was found.",
-            "All of this fits together.",
-        ),
-        "moderate": (
-            "No clear sign of a generator was found.",
-            "The details agree well, though not everything can be checked.",
-            "On balance this speaks for a real origin.",
-            "The evidence for a real origin is moderate.",
-        ),
-        "weak": (
-            "The evidence is weak, but nothing clearly speaks against a real origin.",
-            "There is little to go by, and none of it is suspicious.",
-            "This leans towards a real origin, no more.",
-            "The case is weak, for want of detail to check.",
-        ),
-    },
-}
+MOST_WORDS = 70
+"""Of the observations in an analysis; opening and conclusion come on top."""
 
 
-def reasoning(record: ChainRecord, *, seed: int) -> Iterator[Instruction]:
-    """The fixed description conversation first, content and then reasons; then other wordings of both directions.
+def cause_to_effect(facts: Facts, rng: random.Random) -> Made | None:
+    """From observations, local to global, to the label. None without an observation."""
+    chosen = _choose(facts, rng)
+    parts: list[str] = [said] if (said := one(rng, "reasoning.openings")) else []
+    used: list[str] = []
+    words = 0
+    for criterion in chosen:
+        seen = facts.seen[criterion]
+        words += len(seen.text.split())
+        if used and words > MOST_WORDS:
+            break
+        parts.append(observe(criterion, seen, rng))
+        used.append(criterion)
+    if not used:
+        return None
+    parts += [
+        one(rng, f"reasoning.conclusions.{facts.label}.{facts.strength}"),
+        authenticity_answer(facts.label),
+    ]
+    question = ANALYSE_PROMPT if rng.random() < 0.15 else sentence(rng, "reasoning.analyse")
+    rests = tuple(f"traces.{name}" for name in used)
+    turn = (question, " ".join(parts))
+    return Made(
+        "reasoning", "reasoning.cause_to_effect", (turn,), facts.label.value, (*rests, "strength", "label")
+    )
 
-    A record without a usable description, label or observation yields fewer or none.
-    """
-    label = record.image.label
-    if label is None:
-        return
-    rng = rng_for(seed, "reasoning", record.image.id)
-    told = description(record)
-    if told:
-        shown = clean(record.subject)
-        yield conversation(record, "reasoning", (DESCRIBE_PROMPT, f"{shown} {told}".strip()))
-        yield conversation(record, "reasoning", (pick(rng, DESCRIBE), told))
-        yield conversation(record, "reasoning", (_why(label, rng), told))
-    if told and label is Label.FAKE:
-        strict = "This is a fake image because" + told.removeprefix(description_prefix(label))
-        yield conversation(record, "reasoning", (WHY_FAKE_PROMPT, strict))
-    for question in (ANALYSE_PROMPT, pick(rng, ANALYSE)):
-        analysis = analyse(record, rng)
-        if analysis:
-            yield conversation(record, "reasoning", (question, analysis))
+
+def effect_to_cause(facts: Facts, rng: random.Random) -> Made | None:
+    """From the label, given or to be given, to what shows it. None where there is neither description nor sign."""
+    text, rests = (facts.told, ("description", "label")) if facts.told else _from_signs(facts, rng)
+    if not text:
+        return None
+    style = rng.random()
+    if style < 0.3:
+        question = DESCRIBE_PROMPT if style < 0.06 else _both(rng)
+        if facts.subject and rng.random() < 0.5:
+            text, rests = f"{facts.subject} {text}", ("subject", *rests)
+        return Made(
+            "reasoning", "reasoning.verdict_with_reasons", ((question, text),), facts.label.value, rests
+        )
+    if style < 0.4 and facts.told and facts.label is Label.FAKE:
+        question = WHY_FAKE_PROMPT
+        text = "This is a fake image because" + text.removeprefix(description_prefix(facts.label))
+    elif style < 0.6:
+        question = pick(rng, WHY_FAKE if facts.label is Label.FAKE else WHY_REAL)
+    else:
+        question = sentence(rng, f"reasoning.why.{facts.label}")
+    return Made("reasoning", "reasoning.effect_to_cause", ((question, text),), "", rests)
 
 
-def analyse(record: ChainRecord, rng: random.Random) -> str:
-    """Observations from local to global, their weight, and the label last. Empty without observations.
+def observe(criterion: str, seen: Seen, rng: random.Random) -> str:
+    """One observation as a sentence, with a link, a head or its place before it, or bare."""
+    style = rng.random()
+    if style < 0.35:
+        return continued(pick(rng, WORDS[criterion].heads(seen.finding)), seen.text)
+    if style < 0.5 and seen.place:
+        return introduced(full_sentence(seen.place)[:-1], seen.text)
+    if style < 0.75:
+        link = one(rng, "reasoning.links", name=pick(rng, WORDS[criterion].names))
+        lowered = lower_start(seen.text)
+        return f"{link}, {lowered}" if link and lowered and ":" not in link else seen.text
+    return seen.text
+
+
+def _both(rng: random.Random) -> str:
+    return pick(rng, DESCRIBE) if rng.random() < 0.4 else sentence(rng, "reasoning.both")
+
+
+def _from_signs(facts: Facts, rng: random.Random) -> tuple[str, tuple[str, ...]]:
+    """A description made of observations, for a record whose own cannot be used."""
+    if not facts.signs:
+        return "", ()
+    names = rng.sample(facts.signs, min(3, len(facts.signs)))
+    lead = one(rng, "reasoning.from_signs", label=facts.label.value)
+    said = " ".join(facts.seen[name].text for name in names)
+    return f"{lead} {said}", (*(f"traces.{name}" for name in names), "label")
+
+
+def _choose(facts: Facts, rng: random.Random) -> list[str]:
+    """Up to four criteria that support the label and up to two that do not, in the order of the taxonomy.
 
     What looks natural on a fake is told as well: a verdict weighs signs, it does not collect faults.
     """
-    label = record.image.label
-    if label is None:
-        return ""
-    chosen = _choose(record, rng)
-    parts: list[str] = []
-    for criterion in chosen:
-        note = record.traces[criterion]
-        said = clean(note.observation) if note else ""
-        if not note or not said:
-            continue
-        if note.finding == "natural" or rng.random() < 0.4:
-            said = continued(pick(rng, WORDS[criterion].heads(note.finding)), said)
-        if sum(len(part.split()) for part in parts) + len(said.split()) <= MAX_ANALYSIS_WORDS:
-            parts.append(said)
-    if not parts:
-        return ""
-    conclusion = pick(rng, CONCLUSIONS[label][strength(record)])
-    return " ".join([*parts, conclusion, authenticity_answer(label)])
-
-
-def _why(label: Label, rng: random.Random) -> str:
-    return pick(rng, WHY_FAKE if label is Label.FAKE else WHY_REAL)
-
-
-def _choose(record: ChainRecord, rng: random.Random) -> list[str]:
-    """Up to three abnormal criteria and one or two natural ones, in taxonomy order (local to global)."""
-    found: dict[Finding, list[str]] = {"abnormal": [], "natural": []}
-    for criterion in CRITERION_IDS:
-        note = record.traces.get(criterion)
-        if note:
-            found[note.finding].append(criterion)
-    abnormal = rng.sample(found["abnormal"], min(3, len(found["abnormal"])))
-    natural_limit = rng.randint(1, 2) if abnormal else 4
-    natural = rng.sample(found["natural"], min(natural_limit, len(found["natural"])))
-    return [criterion for criterion in CRITERION_IDS if criterion in {*abnormal, *natural}]
+    for_it = rng.sample(facts.signs, min(rng.randint(2, 4), len(facts.signs)))
+    against = rng.sample(facts.others, min(rng.randint(0, 2), len(facts.others)))
+    return [name for name in CRITERION_IDS if name in for_it or name in against]

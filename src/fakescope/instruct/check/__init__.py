@@ -1,0 +1,1 @@
+"""The quality of a set of instructions, measured."""

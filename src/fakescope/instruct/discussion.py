@@ -211,11 +211,7 @@ def improve(facts: Facts, rng: random.Random) -> Reply | None:
     if not facts.advice:
         return None
     lead = one(rng, "discussion.change")
-    return Reply(
-        question,
-        f"{lead}: {_small(facts.advice)}" if (lead := lead.rstrip(": ")) else facts.advice,
-        ("advice",),
-    )
+    return Reply(question, f"{lead} {facts.advice}".strip(), ("advice",))
 
 
 def enhance(facts: Facts, rng: random.Random) -> Reply:

@@ -35,7 +35,7 @@ def cause_to_effect(facts: Facts, rng: random.Random) -> Made | None:
         words += len(seen.text.split())
         if used and words > MOST_WORDS:
             break
-        parts.append(observe(criterion, seen, rng))
+        parts.append(observe(criterion, seen, rng, first=not used))
         used.append(criterion)
     if not used:
         return None
@@ -74,14 +74,14 @@ def effect_to_cause(facts: Facts, rng: random.Random) -> Made | None:
     return Made("reasoning", "reasoning.effect_to_cause", ((question, text),), "", rests)
 
 
-def observe(criterion: str, seen: Seen, rng: random.Random) -> str:
-    """One observation as a sentence, with a link, a head or its place before it, or bare."""
+def observe(criterion: str, seen: Seen, rng: random.Random, *, first: bool) -> str:
+    """One observation as a sentence, with a head or its place before it, bare, or linked to one before it."""
     style = rng.random()
     if style < 0.35:
         return continued(pick(rng, WORDS[criterion].heads(seen.finding)), seen.text)
     if style < 0.5 and seen.place:
         return introduced(full_sentence(seen.place)[:-1], seen.text)
-    if style < 0.75:
+    if style < 0.75 and not first:
         link = one(rng, "reasoning.links", name=pick(rng, WORDS[criterion].names))
         lowered = lower_start(seen.text)
         return f"{link}, {lowered}" if link and lowered and ":" not in link else seen.text

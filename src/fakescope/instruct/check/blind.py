@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from fakescope.instruct.survey import HALVES, half
 
 DRAWS = 5000
-LEAST = 200
+LEAST = 100
 """Questions of a form below which nothing is said of it."""
 
 

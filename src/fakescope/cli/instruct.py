@@ -11,6 +11,7 @@ import typer
 
 from fakescope.cli.chain_options import AsJson, Engine, check_engine, print_json, print_table
 from fakescope.cli.exits import Exit
+from fakescope.cli.instruct_export import export
 from fakescope.cli.instruct_rewrite import rewrite
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command()(rewrite)
+app.command()(export)
 
 
 @app.callback()

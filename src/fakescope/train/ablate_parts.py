@@ -40,15 +40,7 @@ from fakescope.train.nano_stages import run_stage
 from fakescope.train.readout import Readings
 
 PARTS: tuple[Part, ...] = ("judgement", "reasoning", "traces", "discussion")
-QUOTA = {
-    "judgement": 2,
-    "reasoning": 2,
-    "traces": 6,
-    "criterion": 2,
-    "discussion": 4,
-    "description": 1,
-    "alignment": 1,
-}
+QUOTA = {"judgement": 1, "reasoning": 1, "traces": 4, "criterion": 1, "discussion": 2, "description": 1}
 """Conversations drawn for one annotated image and step; what a variant leaves out is left out."""
 
 LABEL_ONLY = {"judgement": 1, "alignment": 1}
@@ -229,7 +221,7 @@ def _closed(
     for row, talk in enumerate(drawn):
         for number, one in enumerate(talk, start=1):
             if one.answer and one.messages[1].content.lower().startswith(one.answer.lower()):
-                said = torch.logical_and(batch.segments[row] == number, batch.targets[row] > 0)
+                said = torch.logical_and(torch.eq(batch.segments[row], number), batch.targets[row] > 0)
                 rows.append(row)
                 places.append(int(torch.nonzero(said)[0]))
     if not rows:
@@ -240,7 +232,7 @@ def _closed(
 
 
 def _verdict(nano: Nano, tokenizer: Tokenizer, seen: Features, labels: Mapping[str, int]) -> float:
-    fake, real = tokenizer.token_to_id("\u0120fake"), tokenizer.token_to_id("\u0120real")
+    fake, real = (int(tokenizer.token_to_id(word) or 0) for word in ("\u0120fake", "\u0120real"))
     question = Instruction(
         image="",
         part="judgement",
@@ -254,7 +246,7 @@ def _verdict(nano: Nano, tokenizer: Tokenizer, seen: Features, labels: Mapping[s
     for start in range(0, len(rows), 32):
         page = rows[start : start + 32]
         batch = _batch(nano, tokenizer, seen, page, [[question]] * len(page))
-        place = int(torch.nonzero(batch.ids[0] == fake)[0])
+        place = int(torch.nonzero(torch.eq(batch.ids[0], fake))[0])
         logits = _logits_at(nano, batch, torch.arange(len(page)), torch.full((len(page),), place))
         llr += (logits[:, fake] - logits[:, real]).tolist()
     return auroc(np.array(llr), np.array([labels[key.image_id] for key in seen.keys], np.float64))
@@ -311,10 +303,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     config = load_config(options.config, NanoConfig)
+    steps = options.steps or config.tune.steps
     tune = replace(
         config.tune,
-        steps=options.steps or config.tune.steps,
+        steps=steps,
         annotated_images=options.images or config.tune.annotated_images,
+        warmup=min(config.tune.warmup, steps // 4),
     )
     report = ablate(
         options.data, options.extra, replace(config, tune=tune), options.work, options.only, options.out

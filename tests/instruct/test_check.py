@@ -66,19 +66,20 @@ def test_a_question_that_tells_is_found_and_one_that_does_not_is_not():
     assert 0.4 < fair.accuracy < 0.6
 
 
+@pytest.mark.slow
 def test_the_small_language_model_finds_what_order_tells():
     pytest.importorskip("torch")
     from fakescope.instruct.check.small_lm import small_lm
 
     rng = random.Random(2)
     leak = []
-    for number in range(600):
+    for number in range(400):
         answer = rng.choice("AB")
         question = "old or new here" if answer == "A" else "new or old here"  # the same words
         leak.append(Asked(f"image{number}", "traces.choice", "", question, answer))
     (found,) = try_blind(leak, small_lm)
     assert found.accuracy > 0.9
-    (fair,) = try_blind(asked(False, 600), small_lm)
+    (fair,) = try_blind(asked(False, 400), small_lm)
     assert fair.at_chance
 
 

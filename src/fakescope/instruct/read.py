@@ -53,7 +53,7 @@ def read_rows(
                     raise DataError(f"{path} is not a shard of instructions")
                 for batch in shard.iter_batches(PAGE, columns=list(columns) if columns else None):
                     yield from batch.to_pylist()
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
             raise DataError(f"{path} cannot be read: {error}") from error
 
 

@@ -22,6 +22,9 @@ from fakescope.records import JsonObject
 CPUS = 0.5
 """Of each worker: most of its time goes into waiting for a teacher."""
 
+HELD = 4
+"""Results for each worker that may wait for an earlier one."""
+
 ROUND = 50_000
 """Ids handed to Ray at a time, so that memory does not grow with the chain."""
 
@@ -85,7 +88,8 @@ def map_on_ray(
 def in_order_on_ray(function: Callable[[A], B], items: Iterable[A], *, workers: int) -> Iterator[B]:
     """Call a function for each item on a Ray cluster; results come in the order of the items.
 
-    Few items are held at once, however many there are. The item of a worker that dies is given to another one.
+    As many items are worked on at a time as there are workers, and few results wait for their turn, however many items
+    there are. The item of a worker that dies is given to another one.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -97,9 +101,13 @@ def in_order_on_ray(function: Callable[[A], B], items: Iterable[A], *, workers: 
 
         remote, held = ray.remote(num_cpus=CPUS)(call), ray.put(function)
         waiting: deque[Any] = deque()
+        running: list[Any] = []
         for item in items:
             waiting.append(remote.remote(held, item))
-            if len(waiting) > 2 * workers:
+            running.append(waiting[-1])
+            if len(running) >= workers:
+                _, running = ray.wait(running, num_returns=1)
+            while waiting and (waiting[0] not in running or len(waiting) > HELD * workers):
                 yield ray.get(waiting.popleft())
         while waiting:
             yield ray.get(waiting.popleft())

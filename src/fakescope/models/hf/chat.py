@@ -1,17 +1,15 @@
-"""Chat models of transformers that see pictures: from a folder or the hub, without pickle, on this machine.
-
-The only module outside `train` that imports torch.
-"""
+"""One turn with a chat model of transformers that sees pictures, as teachers ask it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fakescope.errors import MissingExtraError, ModelError
+from fakescope.errors import ModelError
 from fakescope.images.text import clean_text
+from fakescope.models.hf.load import load_parts
+from fakescope.models.hf.options import LoadOptions
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -117,27 +115,7 @@ def load_chat_model(source: str, *, trust_code: bool = False, device: str | None
         ModelError: There is no such model, or it cannot be loaded in these ways.
         MissingExtraError: torch or transformers is not installed.
     """
-    try:
-        import torch
-        from transformers import AutoModelForImageTextToText, AutoProcessor
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("a transformers model", "hf") from error
-    here = Path(source).is_dir()
-    options: dict[str, Any] = {"trust_remote_code": trust_code, "local_files_only": here}
-    try:
-        processor = AutoProcessor.from_pretrained(source, **options)
-        model: Any = AutoModelForImageTextToText.from_pretrained(
-            source, use_safetensors=True, dtype="auto", **options
-        )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, AttributeError) as error:
-        hint = (
-            "a folder as save_pretrained writes it, with safetensors"
-            if here
-            else "a folder, or a name on the hub"
-        )
-        raise ModelError(f"the model {source!r} cannot be loaded: {clean_text(error, 300)}", hint) from error
+    model, processor = load_parts(source, LoadOptions(trust_code=trust_code, device=device))
     if not getattr(processor, "chat_template", None):
         raise ModelError(f"the model {source!r} has no chat template", "a model tuned for chat is needed")
-    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    model.eval().to(place)
     return ChatModel(model, processor)

@@ -59,7 +59,7 @@ async def ask_all(
     ready: asyncio.Queue[Ready | None] = asyncio.Queue(concurrency)
     done: asyncio.Queue[Draft | None] = asyncio.Queue()
     stop = asyncio.Event()
-    with ThreadPoolExecutor(DECODERS, "decode") as pool, _stopped_by_signal(stop, on_stop):
+    with ThreadPoolExecutor(DECODERS, "decode") as pool, stopped_by_signal(stop, on_stop):
         asker = Asker(teacher, patience, budget, pool)
         async with asyncio.TaskGroup() as group:
             feeder = group.create_task(_feed(asker, pages, ready, concurrency, stop))
@@ -142,7 +142,7 @@ async def _keep(
 
 
 @contextmanager
-def _stopped_by_signal(stop: asyncio.Event, on_stop: Callable[[], None]) -> Iterator[None]:
+def stopped_by_signal(stop: asyncio.Event, on_stop: Callable[[], None]) -> Iterator[None]:
     """The first Ctrl-C sets `stop`; the next one has its usual effect."""
     if threading.current_thread() is not threading.main_thread():
         yield

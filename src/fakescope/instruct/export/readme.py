@@ -52,7 +52,8 @@ def _front(front: JsonObject) -> str:
 
 def _fitting(how: str, splits: Mapping[str, JsonObject]) -> str:
     last = splits.get("train", {}).get("files", 1) - 1
-    return how.replace("LAST", f"{last:05d}")
+    only = f"\nOnly the split `{next(iter(splits))}` is inside; leave out what names another.\n"
+    return how.replace("LAST", f"{last:05d}") + (only if len(splits) == 1 else "")
 
 
 def _counts(about: JsonObject) -> str:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from fakescope.chain.enlighten.flow import HOPELESS, LOST, _stopped_by_signal
+from fakescope.chain.enlighten.flow import HOPELESS, LOST, stopped_by_signal
 from fakescope.chain.teachers.base import Fault
 from fakescope.instruct.rewrite.ask import PROMPT_VERSION, Asker, Outcome
 from fakescope.instruct.rewrite.cache import Cache
@@ -55,7 +55,7 @@ class Asking:
         """
         queue: asyncio.Queue[Piece | None] = asyncio.Queue(self.concurrency)
         stop = asyncio.Event()
-        with _stopped_by_signal(stop, self.on_stop):
+        with stopped_by_signal(stop, self.on_stop):
             try:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(self.concurrency):

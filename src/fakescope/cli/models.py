@@ -55,10 +55,12 @@ def _print_table(cards: list[ModelCard]) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("name", "revision", "licence", "threshold", "inconclusive", "what it is"):
-        table.add_column(title, no_wrap=title in ("name", "inconclusive"))
+    for title in ("name", "licence", "weights", "inconclusive", "what it is"):
+        table.add_column(title, no_wrap=title in ("name", "weights", "inconclusive"))
     for card in cards:
-        band = f"{card.band.low:.2f}-{card.band.high:.2f}"
-        cells = (card.name, card.revision, card.licence, f"{card.threshold:.2f}", band, card.summary)
+        measured = card.calibration.id != "none"
+        band = f"{card.band.low:.2f}-{card.band.high:.2f}" if measured else "uncalibrated"
+        weights = f"{card.memory_bytes / 2**30:.1f} GiB" if card.memory_bytes else "here"
+        cells = (card.name, card.licence, weights, band, card.summary)
         table.add_row(*(Text(safe_text(cell)) for cell in cells))
     stdout_console().print(table)

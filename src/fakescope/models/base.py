@@ -38,7 +38,15 @@ class Band:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a user must know of a model before believing it."""
+    """What a user must know of a model before believing it.
+
+    Attributes:
+        figures: Name -> value; empty when nothing was measured.
+        finding_threshold: The probability from which a criterion is called abnormal.
+        source: Where the weights come from; empty for what ships.
+        memory_bytes: That 16-bit weights take; None when unknown.
+        preprocessing: What is done to a picture, in words.
+    """
 
     name: str
     revision: str
@@ -52,7 +60,9 @@ class ModelCard:
     limits: tuple[str, ...] = ()
     figures: dict[str, float] = field(default_factory=dict)
     finding_threshold: float = 0.5
-    """The probability from which a criterion is called abnormal."""
+    source: str = ""
+    memory_bytes: int | None = None
+    preprocessing: str = ""
 
 
 @dataclass(frozen=True)

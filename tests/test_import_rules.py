@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "fakescope"
 LEVELS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
-        "records taxonomy errors config",
+        "records taxonomy errors config files",
         "images prompts",
         "models",
         "verdict",

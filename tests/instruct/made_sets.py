@@ -42,7 +42,7 @@ def make_set(folder, splits, images=None, licence="MIT"):
     manifest = {
         "schema_version": 1, "release": {"name": "made", "version": "1", "licence": "Apache-2.0"},
         "splits": list(splits), "forms": {form: forms.count(form) for form in forms}, "task": "made",
-        "instructions": len(forms),
+        "instructions": len(forms), "records": len(splits), "answers": {}, "dropped": {}, "files": [],
     }  # fmt: skip
     (folder / "instructions.json").write_text(json.dumps(manifest))
     return folder

@@ -18,8 +18,9 @@ from fakescope.instruct.check.grounded import ungrounded
 from fakescope.instruct.check.run import run_checks
 from fakescope.instruct.check.texts import check_texts
 from fakescope.instruct.compose import Quota
-from fakescope.instruct.facts import facts_of
+from fakescope.instruct.facts import PLACES, facts_of
 from fakescope.instruct.read import read_rows
+from fakescope.records import Label
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,53 @@ def test_invention_is_found():
     assert ungrounded([f"{told} A purple giraffe stands behind."], ["How is it?"], [f"traces.{seen}"], facts)
     assert ungrounded(["This image is real."], ["Is it?"], ["label"], facts)
     assert ungrounded([f"Natural. {told}"], ["Is it?"], [f"traces.{seen}"], facts)
+
+
+def _rich():
+    """Facts of a fake with several abnormal criteria, one of them with a place."""
+    records = (make_record(number) for number in range(60))
+    found = [f for f in map(facts_of, records) if f.label is Label.FAKE and f.abnormal >= 2]
+    return next(f for f in found if any(s.finding == "abnormal" and s.place for s in f.seen.values()))
+
+
+def test_claims_that_the_record_denies_are_found_one_by_one():
+    facts = _rich()
+    name, seen = next((n, s) for n, s in facts.seen.items() if s.finding == "abnormal" and s.place)
+    other = next(place for place in PLACES if place != seen.place)
+    wrong_strength = next(s for s in ("strong", "weak") if s != facts.strength)
+    count = facts.abnormal
+    words = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
+
+    def faults(text, *rests, form=""):
+        return ungrounded([text], ["How is it?"], [f"traces.{name}", *rests], facts, form)
+
+    assert faults(f"It is {seen.place}. {seen.text}") == []
+    assert faults(f"It is {other}. {seen.text}") == [f"says {other}"]
+    assert (
+        faults(f"The evidence is {facts.strength}. {words[count]} criteria look abnormal.", "strength") == []
+    )
+    assert faults(f"The evidence is {wrong_strength}.", "strength")
+    assert faults(f"{words[count + 1]} criteria look abnormal.", "strength")
+    assert faults("It is probably fake.", "label") == []
+    assert faults("It is probably real.", "label")
+    assert faults("Nothing points to a generator.", "label")
+    assert faults(f"Yes. {seen.text}", form="traces.odd") == []
+    assert faults(f"No. {seen.text}", form="traces.odd")
+    assert faults(f"Yes. {seen.text}", form="traces.fine")
+
+
+def test_a_set_whose_files_are_not_what_was_built_has_faults(built, tmp_path):
+    lost = tmp_path / "lost"
+    shutil.copytree(built, lost)
+    (lost / "data" / "dev-00000.parquet").unlink()
+    assert run_checks(lost, blind=False)["faults"] == {
+        "shard is missing": 1, "number of instructions is not what was built": 1,
+    }  # fmt: skip
+    changed = tmp_path / "changed"
+    shutil.copytree(built, changed)
+    shard = changed / "data" / "dev-00000.parquet"
+    pq.write_table(pq.read_table(shard), shard, compression="gzip")
+    assert run_checks(changed, blind=False)["faults"] == {"shard is not what was built": 1}
 
 
 def test_more_varied_text_measures_as_more_varied():

@@ -1,10 +1,12 @@
 """The commands of `fakescope instruct`, as a user types them."""
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
+from made_sets import make_images
 from PIL import Image
 
 from fakescope.chain.release.write import ALL, Release, write_release
@@ -72,12 +74,39 @@ def test_the_page_shows_images_and_escapes_text(built, made, tmp_path):
     assert "<script" not in text
 
 
+def test_a_sample_for_programs_and_options_that_do_not_fit(built, tmp_path):
+    lines = run("sample", built, "--count", "3", "--json").stdout.splitlines()
+    assert [bool(json.loads(line)["messages"]) for line in lines] == [True] * 3
+    unknown = run("sample", built, "--part", "nonsense")
+    assert unknown.returncode != 0
+    assert "traces.choice" in unknown.stderr
+    alone = run("sample", built, "--images", tmp_path)
+    assert alone.returncode != 0
+    assert "--html" in alone.stderr
+
+
+def test_export_tells_programs_what_it_wrote(built, made, tmp_path):
+    images = make_images(tmp_path / "images", [record.image.id for record in made])
+    done = run("export", built, tmp_path / "out", "--format", "llava", "--images", images, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert sum(told["instructions"].values()) == json.loads((built / "instructions.json").read_text())[
+        "instructions"
+    ] - sum(told["left_out"].values())
+
+
 def test_check_passes_with_a_card_and_fails_on_a_spoiled_set(built, release, tmp_path):
     card = tmp_path / "card.html"
     done = run("check", built, "--release", release, "--no-blind", "--report", card, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["faults"] == {}
     assert "No fault found" in card.read_text()
+    spoiled = tmp_path / "spoiled"
+    shutil.copytree(built, spoiled)
+    next((spoiled / "data").glob("dev-*.parquet")).unlink()
+    failed = run("check", spoiled, "--no-blind")
+    assert failed.returncode == 3
+    assert "shard is missing" in failed.stdout
 
 
 @pytest.mark.parametrize(

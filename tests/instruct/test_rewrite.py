@@ -111,7 +111,8 @@ def folder(tmp_path_factory) -> Path:
     pq.write_table(pa.table({"id": [f"r{n}" for n in range(RECORDS)]}), root / "images.parquet")
     manifest = {
         "schema_version": 1, "task": "of-the-build", "writer": "grammar", "instructions": RECORDS * 5,
-        "forms": dict(forms), "files": files,
+        "forms": dict(forms), "files": files, "release": {"name": "made", "version": "1"}, "splits": ["train"],
+        "records": RECORDS, "answers": {}, "dropped": {},
     }  # fmt: skip
     (root / "instructions.json").write_text(json.dumps(manifest))
     return root
@@ -348,10 +349,10 @@ def test_passing_faults_are_tried_again(folder, tmp_path):
         (each(lambda text: text.removeprefix("Abnormal. ")), "answer_changed"),
         (each(lambda text: text.replace("<12><30>", "<30><12>")), "location_changed"),
         (each(lambda text: text.replace("<80>", "<81>")), "location_changed"),
-        (each(lambda text: text.replace(" The", " On the left the")), "location_changed"),
+        (each(lambda text: text.replace(" The", " On the left the")), "side_or_colour_changed"),
         (each(lambda text: text.replace("dissolves", "does not dissolve")), "denial_changed"),
         (each(lambda text: text.replace("into", "7 times into")), "new_numbers"),
-        (each(lambda text: text.replace(" The", " A purple harbour crane carries striped balloons. The")), "new_facts"),
+        (each(lambda text: text.replace(" The", " A tall harbour crane carries striped balloons. The")), "new_facts"),
         (each(lambda text: text.replace(" The", f"{' It is so.' * 12} The")), "length"),
         (each(lambda text: f"**{text}**"), "text: markup"),
         (each(lambda text: f"{text} The author is a scammer."), "text: accusing"),
@@ -425,9 +426,22 @@ BAD = [
     (
         "assistant",
         "Muted reds and browns with dark room are unedited.",
-        "Muted reds and browns with dark room are unedited, and the curtain beside the chandelier glows purple.",
+        "Muted reds and browns with dark room are unedited, and the curtain beside the chandelier glows brightly.",
         "new_facts",
     ),
+    (
+        "assistant",
+        "The left hand has six fingers.",
+        "The right hand has six fingers.",
+        "side_or_colour_changed",
+    ),
+    (
+        "assistant",
+        "A red sleeve meets the chair.",
+        "A blue sleeve meets the chair.",
+        "side_or_colour_changed",
+    ),
+    ("assistant", "Text above the door bends.", "Text below the door bends.", "side_or_colour_changed"),
     (
         "assistant",
         "The carved forehead carries doubled folds. Shadows under the wheels fall sideways.",

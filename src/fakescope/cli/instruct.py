@@ -78,14 +78,13 @@ def build(
     check_engine(engine)
     import os
 
-    from fakescope.chain.release.read import read_about
     from fakescope.cli.progress import watch
-    from fakescope.instruct.build import SPLITS, Plan
+    from fakescope.instruct.build import SPLITS, Plan, blocks_of, rows_in
     from fakescope.instruct.build import build as run
     from fakescope.instruct.compose import parse_quota
 
     plan = Plan(release, folder, parse_quota(quota), seed, not as_is, tuple(splits or SPLITS))
-    with watch(int(read_about(release).get("records") or 0), "writing") as watching:
+    with watch(rows_in(blocks_of(plan)), "writing") as watching:
         built = run(
             plan, workers=workers or os.cpu_count() or 1, on_ray=engine == "ray", on_shard=watching.done_many
         )
@@ -145,16 +144,23 @@ def sample(
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option("--images", help="Folder that has the images, by path or by id.", show_default=False),
+        typer.Option(
+            "--images", help="Folder that has the images, by path or by id; for the page.", show_default=False
+        ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Random instructions to read, as a person checks a data set."""
     from fakescope.cli.console import print_line, safe_text
     from fakescope.instruct.sample import draw, write_page
 
+    if images is not None and html is None:
+        raise typer.BadParameter("pictures are shown on the page of --html alone", param_hint="--images")
     drawn = draw(folder, count, seed, part)
-    if not drawn:
-        raise typer.Exit(Exit.NOTHING)
+    if as_json and html is None:
+        for one in drawn:
+            print_line(one.model_dump_json())
+        return
     if html is not None:
         shown = write_page(drawn, folder, html, images)
         print_table(str(html), [("instructions", str(len(drawn))), ("with their image", str(shown))])

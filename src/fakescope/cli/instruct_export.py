@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fakescope.chain.counts import plain
 from fakescope.cli.chain_options import AsJson, Limit, print_json, print_table
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def export(
 
 def _tell(done: Exported, out: Path, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(done))
+        print_json(plain(done))
         return
     rows = [(f"instructions in {split}", f"{count:,}") for split, count in done.instructions.items()]
     rows += [(f"images in {split}", f"{count:,}") for split, count in done.images.items()]

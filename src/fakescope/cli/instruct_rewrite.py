@@ -49,7 +49,7 @@ def rewrite(
         typer.Option("--key-env", help="Environment variable that holds the key.", show_default=False),
     ] = None,
     share: Annotated[
-        float, typer.Option("--share", min=0.0, max=1.0, help="Share of the instructions to reword.")
+        float, typer.Option("--share", min=0.001, max=1.0, help="Share of the instructions to reword.")
     ] = 1.0,
     parts: Annotated[
         list[str] | None,
@@ -107,7 +107,7 @@ def rewrite(
         from fakescope.instruct.read import read_manifest
         from fakescope.instruct.rewrite.run import Writer, rewrite_set
     except ModuleNotFoundError as error:
-        raise MissingExtraError("rewording instructions", "chain") from error
+        raise MissingExtraError("rewording instructions", "instruct") from error
 
     total = int(read_manifest(folder).get("instructions") or 0)
     with watch(total, "asking") as watching:

@@ -11,10 +11,13 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,17 +28,20 @@ import pyarrow.parquet as pq
 from fakescope.chain.release.read import read_about
 from fakescope.chain.release.shards import from_row
 from fakescope.errors import DataError
+from fakescope.files import sha256_of
 from fakescope.instruct.compose import PAPERS, Composer, Quota
 from fakescope.instruct.facts import Facts, facts_of
-from fakescope.instruct.read import MANIFEST
+from fakescope.instruct.read import MANIFEST, read_manifest
 from fakescope.instruct.rows import COUNTS_KEY, SCHEMA_VERSION, TASK_KEY, Row, to_batch
 from fakescope.instruct.survey import Survey
 from fakescope.records import JsonObject
 
 SPLITS = ("train", "dev")
-"""The test split gives nothing, even when it is asked for."""
+"""The test split is refused."""
 
 WRITER = "grammar"
+_TORN = re.compile(r"(train|dev)-\d{5,}\.parquet\.part")
+"""What a build leaves that was killed while it wrote."""
 _COLUMNS = (
     "id", "split", "label", "path", "sha256", "source", "licence", "generator", "subject", "kind", "description",
     "limits", "advice", "blind_p_fake", "traces", "width_px", "height_px",
@@ -129,8 +135,7 @@ def build(
     if not found.records:
         raise DataError(f"{plan.release} has no labelled record in {' or '.join(plan.splits)}")
     task = _task_of(plan, blocks)
-    (plan.out / "data").mkdir(parents=True, exist_ok=True)
-    _clear(plan, blocks)
+    _make_room(plan, blocks)
     built = Built()
     files: list[JsonObject] = []
     for counts in run.map(_Maker(plan, found, task), blocks):
@@ -140,7 +145,8 @@ def build(
         )
         on_shard(counts["records"])
     _write_images(plan, blocks)
-    _write_manifest(plan, built, files, task)
+    rounds = {label.value: found.rounds(label, plan.even) for label in found.records}
+    _write_manifest(plan, built, files, task, rounds)
     return built
 
 
@@ -152,7 +158,7 @@ def blocks_of(plan: Plan) -> Iterator[Block]:
     """
     read_about(plan.release)
     number: Counter[str] = Counter()
-    for split in plan.splits:
+    for split in dict.fromkeys(plan.splits):
         if split not in SPLITS:
             raise DataError(f"instructions are not made of the split {split}", f"use {' or '.join(SPLITS)}")
         for path in sorted((plan.release / "data").glob(f"{split}-*.parquet")):
@@ -163,11 +169,14 @@ def blocks_of(plan: Plan) -> Iterator[Block]:
                 number[split] += 1
 
 
+def rows_in(blocks: Iterable[Block]) -> int:
+    """How many rows of a release the blocks hold; those without a label give nothing."""
+    return sum(_open(block.path).metadata.row_group(block.group).num_rows for block in blocks)
+
+
 def facts_of_block(block: Block) -> list[Facts]:
     """The facts of all labelled records of a row group."""
-    with _open(block.path) as shard:
-        columns = [name for name in _COLUMNS if name in shard.schema_arrow.names]
-        rows = shard.read_row_group(block.group, columns=columns).to_pylist()
+    rows = _read_group(block, _COLUMNS).to_pylist()
     try:
         facts = [facts_of(from_row(row)) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
@@ -237,16 +246,33 @@ class _Run:
         elif self._workers == 1 or len(blocks) == 1:
             yield from map(function, blocks)
         else:
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(self._workers, context, _set_function, (function,)) as pool:
-                yield from pool.map(_call_function, blocks)
+            yield from _map_in_processes(function, blocks, self._workers)
+
+
+def _map_in_processes(
+    function: Callable[[Block], Any], blocks: Sequence[Block], workers: int
+) -> Iterator[Any]:
+    """Results in order. Whatever ends it early, Ctrl-C too, ends the workers; what they were at is not kept."""
+    context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, context, _set_function, (function,))
+    try:
+        yield from pool.map(_call_function, blocks)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    pool.shutdown()
 
 
 _function: Callable[[Block], Any] | None = None
 
 
 def _set_function(function: Callable[[Block], Any]) -> None:
+    """In a worker. Ctrl-C reaches all processes of a terminal; the first one alone decides what it means."""
     global _function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _function = function
 
 
@@ -260,6 +286,15 @@ def _open(path: Path) -> pq.ParquetFile:
         return pq.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def _read_group(block: Block, columns: Sequence[str]) -> pa.Table:
+    with _open(block.path) as shard:
+        held = [name for name in columns if name in shard.schema_arrow.names]
+        try:
+            return shard.read_row_group(block.group, columns=held)
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(f"{block.path} cannot be read: {error}") from error
 
 
 def _write(batch: pa.RecordBatch, path: Path) -> None:
@@ -284,9 +319,7 @@ def _counts_in(path: Path, task: str) -> JsonObject | None:
 
 
 def _with_sum(path: Path, counts: JsonObject) -> JsonObject:
-    with path.open("rb") as held:
-        digest = hashlib.file_digest(held, "sha256").hexdigest()
-    return {**counts, "size_bytes": path.stat().st_size, "sha256": digest}
+    return {**counts, "size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def _count(built: Built, counts: JsonObject) -> None:
@@ -300,40 +333,86 @@ def _count(built: Built, counts: JsonObject) -> None:
 
 def _task_of(plan: Plan, blocks: Iterable[Block]) -> str:
     """Names everything that decides what is in a shard: release, seed, quota, and the code that writes."""
-    digest = hashlib.sha256(json.dumps([asdict(plan.quota), plan.seed, plan.even, plan.splits]).encode())
+    digest = hashlib.sha256(
+        json.dumps([asdict(plan.quota), plan.seed, plan.even, sorted(set(plan.splits))]).encode()
+    )
     for path in sorted({block.path for block in blocks}):
-        with path.open("rb") as held:
-            digest.update(path.name.encode() + hashlib.file_digest(held, "sha256").digest())
+        digest.update(f"{path.name}\0{sha256_of(path)}\0".encode())
     digest.update(code_hash().encode())
     return digest.hexdigest()
 
 
+WRITING = (
+    "facts", "grammar", "phrasing", "wordings", "trace_words", "survey", "deal", "judgement", "reasoning", "traces",
+    "choice", "discussion", "knowledge", "compose", "made", "rows", "build",
+)  # fmt: skip
+"""Modules of this package that decide what is in a shard."""
+
+BESIDES = ("fakescope.taxonomy", "fakescope.explain.parse", "fakescope.chain.release.shards")
+"""Modules elsewhere whose words or numbers go into texts."""
+
+
+@cache
 def code_hash() -> str:
     """Of the code and knowledge that instructions are written with."""
+    here, prompts = resources.files("fakescope.instruct"), resources.files("fakescope.prompts")
+    root = resources.files("fakescope")
+    held = [here.joinpath(f"{name}.py") for name in WRITING]
+    held += [root.joinpath(*name.split(".")[1:-1], f"{name.split('.')[-1]}.py") for name in BESIDES]
+    held += [one for one in prompts.iterdir() if one.name.endswith(".py")]
+    held += [one for one in here.iterdir() if one.name.endswith(".yaml")]
+    held += [one for one in here.joinpath("known").iterdir() if one.name.endswith(".yaml")]
     digest = hashlib.sha256()
-    for package in ("fakescope.instruct", "fakescope.prompts"):
-        folder = resources.files(package)
-        known = folder.joinpath("known")
-        files = [*folder.iterdir(), *(known.iterdir() if known.is_dir() else ())]
-        for held in sorted(files, key=lambda entry: entry.name):
-            if held.name.endswith((".py", ".yaml")):
-                digest.update(held.name.encode() + held.read_bytes())
+    for name, content in sorted((one.name, one.read_bytes()) for one in held):
+        digest.update(name.encode() + b"\0" + content)
     return digest.hexdigest()[:16]
 
 
-def _clear(plan: Plan, blocks: Sequence[Block]) -> None:
-    """Take away the list of contents and what other builds have left, so that a folder never holds two at once.
+def _make_room(plan: Plan, blocks: Sequence[Block]) -> None:
+    """Make the folder, and take away what earlier builds have left, so that it never holds two sets at once.
 
     Raises:
-        DataError: The folder holds files that no build has made.
+        DataError: It cannot be made, is the release or holds it, or holds files that no build has made; then nothing is
+            taken away.
     """
+    out, release = plan.out.resolve(), plan.release.resolve()
+    if out == release or out in release.parents or release in out.parents:
+        raise DataError(f"{plan.out} holds the release, or lies in it", "choose another folder")
     names = {block.name for block in blocks}
-    (plan.out / MANIFEST).unlink(missing_ok=True)
-    for path in (plan.out / "data").iterdir():
-        if path.name.endswith(".part") or (path.suffix == ".parquet" and path.name not in names):
-            path.unlink()
-        elif path.suffix != ".parquet":
-            raise DataError(f"{path} is not of a build", "choose an empty folder")
+    try:
+        (out / "data").mkdir(parents=True, exist_ok=True)
+        held = sorted((out / "data").iterdir())
+        ours = {path for path in held if _is_shard(path)}
+        finished = bool(ours) or _is_set(out)
+        for path in held:
+            torn = _TORN.fullmatch(path.name) or (finished and path.name in names)
+            if path not in ours and not torn:
+                raise DataError(f"{path} is not of a build", "choose an empty folder")
+        (out / MANIFEST).unlink(missing_ok=True)
+        for path in held:
+            if path.name not in names:
+                path.unlink()
+    except OSError as error:
+        raise DataError(
+            f"{plan.out} cannot be written to: {error.strerror}", "choose another folder"
+        ) from error
+
+
+def _is_shard(path: Path) -> bool:
+    """Whether a build wrote it."""
+    try:
+        return TASK_KEY in (pq.read_schema(path).metadata or {})
+    except (OSError, pa.ArrowException):
+        return False
+
+
+def _is_set(folder: Path) -> bool:
+    """Whether a finished set lies there."""
+    try:
+        read_manifest(folder)
+    except DataError:
+        return False
+    return True
 
 
 def _write_images(plan: Plan, blocks: Iterable[Block]) -> None:
@@ -341,8 +420,7 @@ def _write_images(plan: Plan, blocks: Iterable[Block]) -> None:
     part = plan.out / "images.parquet.part"
     writer: pq.ParquetWriter | None = None
     for block in blocks:
-        with _open(block.path) as shard:
-            table = shard.read_row_group(block.group, columns=list(_IMAGE_COLUMNS)).replace_schema_metadata()
+        table = _read_group(block, _IMAGE_COLUMNS).replace_schema_metadata()
         writer = writer or pq.ParquetWriter(part, table.schema, compression="zstd")
         writer.write_table(table)
     if writer:
@@ -350,7 +428,9 @@ def _write_images(plan: Plan, blocks: Iterable[Block]) -> None:
         os.replace(part, plan.out / "images.parquet")
 
 
-def _write_manifest(plan: Plan, built: Built, files: list[JsonObject], task: str) -> None:
+def _write_manifest(
+    plan: Plan, built: Built, files: list[JsonObject], task: str, rounds: dict[str, float]
+) -> None:
     about = read_about(plan.release)
     manifest = {
         "schema_version": SCHEMA_VERSION,
@@ -358,7 +438,8 @@ def _write_manifest(plan: Plan, built: Built, files: list[JsonObject], task: str
         "quota": asdict(plan.quota),
         "seed": plan.seed,
         "even": plan.even,
-        "splits": list(plan.splits),
+        "rounds": rounds,
+        "splits": list(dict.fromkeys(plan.splits)),
         "writer": WRITER,
         "code": code_hash(),
         "task": task,

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from fakescope.instruct.facts import Facts
-from fakescope.instruct.survey import NOWHERE, Survey, weight
+from fakescope.instruct.survey import Survey, weight
 from fakescope.records import Label
 
 CLOSED: Mapping[str, float] = {
@@ -53,7 +53,7 @@ class Dealer:
     def form(self, facts: Facts, criterion: str, rng: random.Random) -> str:
         """The form in which an image is asked about a criterion."""
         seen = facts.seen.get(criterion)
-        where = (seen.place or NOWHERE) if seen and seen.finding == "abnormal" else ""
+        where = seen.spot if seen and seen.finding == "abnormal" else ""
         key = (criterion, facts.finding(criterion), where, weight(facts, criterion))
         if key not in self._tables:
             self._tables[key] = self._table(*key)

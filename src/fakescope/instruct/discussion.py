@@ -17,7 +17,7 @@ from fakescope.instruct.knowledge import Topic
 from fakescope.instruct.made import Made, Turn
 from fakescope.instruct.phrasing import continued, full_sentence, introduced, lower_start, pick
 from fakescope.instruct.trace_words import WORDS
-from fakescope.instruct.traces import tell, unclear_sentence
+from fakescope.instruct.traces import tell
 from fakescope.instruct.wordings import bank, one, sentence
 from fakescope.prompts import (
     AUTHENTICITY_QUESTION,
@@ -25,7 +25,7 @@ from fakescope.prompts import (
     authenticity_answer,
 )
 from fakescope.records import Label
-from fakescope.taxonomy import BY_ID, CRITERION_IDS
+from fakescope.taxonomy import BY_ID
 
 
 class Reply(NamedTuple):
@@ -103,7 +103,7 @@ def strength(facts: Facts, rng: random.Random) -> Reply:
     question = one(rng, "discussion.strength_q")
     fake = facts.label is Label.FAKE
     if fake and rng.random() < 0.5:
-        count = len(facts.signs)
+        count = facts.abnormal
         noun = "criterion looks" if count == 1 else "criteria look"
         return Reply(question, f"{lead}. {_number(count)} {noun} abnormal.", ("strength", *_on(facts.signs)))
     sign = _sign(facts, rng)
@@ -137,12 +137,14 @@ def one_sign(facts: Facts, rng: random.Random) -> Reply | None:
     return Reply(one(rng, "discussion.sign_q"), text, _on([sign]))
 
 
-def compare(facts: Facts, rng: random.Random) -> Reply:
+def compare(facts: Facts, rng: random.Random) -> Reply | None:
     """Two criteria side by side: which of them carries the verdict."""
-    first, second = rng.sample(CRITERION_IDS, 2)
+    if len(facts.told_of) < 2:
+        return None
+    first, second = rng.sample(facts.told_of, 2)
     names = {name: pick(rng, WORDS[name].names) for name in (first, second)}
     question = one(rng, "discussion.compare_q", one=names[first], two=names[second])
-    said = [tell(name, facts.seen.get(name), facts.strength, rng) for name in (first, second)]
+    said = [tell(facts, name, rng) for name in (first, second)]
     supporting = [name for name in (first, second) if name in facts.signs]
     leading = [name for name in supporting if name in facts.main] or supporting
     if first not in facts.seen and second not in facts.seen:
@@ -188,7 +190,12 @@ def next_step(facts: Facts, rng: random.Random) -> Reply | None:
     if sign is None:
         return None
     seen = facts.seen[sign]
-    look = one(rng, "discussion.look", name=pick(rng, WORDS[sign].names), where=seen.place or "at full size")
+    name = pick(rng, WORDS[sign].names)
+    look = (
+        one(rng, "discussion.look", name=name, where=seen.place)
+        if seen.place
+        else one(rng, "discussion.look_anywhere", name=name)
+    )
     return Reply(question, continued(look, seen.text), _on([sign]))
 
 
@@ -202,6 +209,8 @@ def improve(facts: Facts, rng: random.Random) -> Reply | None:
     question = one(rng, "discussion.improve_q")
     sign = _sign(facts, rng)
     if facts.label is Label.REAL:
+        if facts.abnormal:
+            return None
         said = facts.seen[sign].text if sign else ""
         return Reply(
             question,
@@ -214,7 +223,7 @@ def improve(facts: Facts, rng: random.Random) -> Reply | None:
     return Reply(question, f"{lead} {facts.advice}".strip(), ("advice",))
 
 
-def enhance(facts: Facts, rng: random.Random) -> Reply:
+def enhance(facts: Facts, rng: random.Random) -> Reply | None:
     """What a convincing picture does about one criterion, and how it is here."""
     return _on_criterion(facts, rng, "enhance", "discussion.enhance_q")
 
@@ -222,32 +231,34 @@ def enhance(facts: Facts, rng: random.Random) -> Reply:
 # --- how it comes about
 
 
-def gan(facts: Facts, rng: random.Random) -> Reply:
+def gan(facts: Facts, rng: random.Random) -> Reply | None:
     """How a fault of one criterion arises in GANs, and whether there is one here."""
     return _on_criterion(facts, rng, "cause", "discussion.gan_q", "gan")
 
 
-def diffusion(facts: Facts, rng: random.Random) -> Reply:
+def diffusion(facts: Facts, rng: random.Random) -> Reply | None:
     """How a fault of one criterion arises in diffusion models, and whether there is one here."""
     return _on_criterion(facts, rng, "cause", "discussion.diffusion_q", "diffusion")
 
 
-def camera(facts: Facts, rng: random.Random) -> Reply:
+def camera(facts: Facts, rng: random.Random) -> Reply | None:
     """What a camera would have recorded, and what is here."""
     return _on_criterion(facts, rng, "camera", "discussion.camera_q")
 
 
-def false_alarm(facts: Facts, rng: random.Random) -> Reply:
+def false_alarm(facts: Facts, rng: random.Random) -> Reply | None:
     """Innocent causes of the same look, and what is here."""
     return _on_criterion(facts, rng, "false_alarm", "discussion.alarm_q")
 
 
-def criterion(facts: Facts, rng: random.Random) -> Reply:
+def criterion(facts: Facts, rng: random.Random) -> Reply | None:
     """What one of the criteria covers, and what is here."""
-    name = rng.choice(CRITERION_IDS)
+    if not facts.told_of:
+        return None
+    name = rng.choice(facts.told_of)
     meant = BY_ID[name].definition.replace(": ", ", for example ", 1)
     lead = one(rng, "discussion.means_leads")
-    said = tell(name, facts.seen.get(name), facts.strength, rng)
+    said = tell(facts, name, rng)
     answer = f"{lead} {_small(meant) if lead.endswith(':') else meant} {said}".strip()
     return Reply(one(rng, "discussion.means_q", name=pick(rng, WORDS[name].names)), answer, _on([name]))
 
@@ -262,8 +273,8 @@ def layperson(facts: Facts, rng: random.Random) -> Reply | None:
         return None
     because = one(rng, "discussion.lay_because")
     parts = [
-        one(rng, f"discussion.lay_leads.{facts.label}"),
-        continued(because, facts.seen[sign].text),
+        one(rng, _of_kind("discussion.lay_leads", facts)),
+        introduced(because, facts.seen[sign].text),
         *_end(rng, 0.6),
     ]
     return Reply(one(rng, "discussion.lay_q"), " ".join(parts), ("label", *_on([sign])))
@@ -274,7 +285,7 @@ def editor(facts: Facts, rng: random.Random) -> Reply | None:
     sign = _sign(facts, rng)
     if sign is None:
         return None
-    parts = [one(rng, f"discussion.editor_leads.{facts.label}"), facts.seen[sign].text]
+    parts = [one(rng, _of_kind("discussion.editor_leads", facts)), facts.seen[sign].text]
     rests = ["label", *_on([sign])]
     if facts.limits and rng.random() < 0.5:
         parts.append(facts.limits)
@@ -288,7 +299,7 @@ def court(facts: Facts, rng: random.Random) -> Reply | None:
         return None
     names = rng.sample(facts.signs, min(2, len(facts.signs)))
     signs = " ".join(facts.seen[name].text for name in names)
-    lead = one(rng, f"discussion.court_leads.{facts.label}")
+    lead = one(rng, _of_kind("discussion.court_leads", facts))
     weighed = one(rng, "discussion.court_weight", strength=facts.strength)
     answer = f"{lead} {signs} {weighed} {sentence(rng, 'discussion.court_ends')}"
     return Reply(one(rng, "discussion.court_q"), answer, ("label", "strength", *_on(names)))
@@ -317,10 +328,12 @@ def natural(facts: Facts, rng: random.Random) -> Reply | None:
     )
 
 
-def unjudged(facts: Facts, rng: random.Random) -> Reply:
+def unjudged(facts: Facts, rng: random.Random) -> Reply | None:
     """Which criteria give no basis."""
     question = one(rng, "discussion.unjudged_q")
     if not facts.unjudged:
+        if not facts.all_judged:
+            return None
         return Reply(question, one(rng, "discussion.none_unjudged"), _on(facts.seen))
     names = [WORDS[name].names[0] for name in rng.sample(facts.unjudged, min(3, len(facts.unjudged)))]
     more = len(facts.unjudged) > len(names)
@@ -384,14 +397,15 @@ ALONE = frozenset(
 
 def _on_criterion(
     facts: Facts, rng: random.Random, topic: Topic, questions: str, family: str | None = None
-) -> Reply:
+) -> Reply | None:
     """General knowledge on a criterion drawn without regard to what was found, then what was found."""
-    name = rng.choice(CRITERION_IDS)
+    if not facts.told_of:
+        return None
+    name = rng.choice(facts.told_of)
     entries = knowledge.knowledge().find(topic, name)
     entries = tuple(e for e in entries if family is None or e.family in (family, "any")) or entries
     entry = entries[rng.randrange(len(entries))]
-    seen = facts.seen.get(name)
-    here = tell(name, seen, facts.strength, rng) if seen else unclear_sentence(name, rng)
+    here = tell(facts, name, rng)
     question = one(rng, questions, name=pick(rng, WORDS[name].names))
     answer = f"{knowledge.tell(entry, rng)} {introduced(one(rng, 'discussion.here'), here)}"
     return Reply(question, answer, (*_on([name]), f"knowledge.{entry.id}"))
@@ -402,6 +416,11 @@ def _general(rng: random.Random, topic: Topic) -> Reply:
     entry = entries[rng.randrange(len(entries))]
     question = say(rng, rng.choice(entry.asks))
     return Reply(question, knowledge.tell(entry, rng), (f"knowledge.{entry.id}",))
+
+
+def _of_kind(path: str, facts: Facts) -> str:
+    """Wordings for the label, and for a photograph or another picture."""
+    return f"{path}.{facts.label}.{'photo' if facts.by_camera else 'other'}"
 
 
 def _sign(facts: Facts, rng: random.Random) -> str | None:

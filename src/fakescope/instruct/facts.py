@@ -20,7 +20,12 @@ PLACES = (
 )  # fmt: skip
 
 
+NOWHERE = "nowhere"
+"""In no one place of the picture."""
+
 SHARED_WORDS = 2
+PHOTO = "photo"
+"""Kind of a picture that a camera could have taken; of others it is not said what a camera would give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,11 @@ class Seen:
     place: str = ""
     region: Region | None = None
 
+    @property
+    def spot(self) -> str:
+        """Its place, `nowhere` for a large region, and nothing where the record names no region."""
+        return self.place or (NOWHERE if self.region else "")
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -47,6 +57,8 @@ class Facts:
         id: Of image and record.
         seen: Criterion -> what was seen; without those that could not be judged.
         unjudged: Criteria that could not be judged.
+        unsaid: Criteria with a finding whose text cannot be used: nothing is said of them.
+        abnormal: How many criteria the record finds abnormal, those without a usable text among them.
         told: The description, beginning `This image is LABEL because`; empty where it cannot be used.
     """
 
@@ -61,6 +73,23 @@ class Facts:
     limits: str
     advice: str
     strength: Strength
+    unsaid: tuple[str, ...] = ()
+    abnormal: int = 0
+
+    @property
+    def by_camera(self) -> bool:
+        """Whether the picture is of a kind that a camera takes."""
+        return self.kind == PHOTO
+
+    @cached_property
+    def told_of(self) -> tuple[str, ...]:
+        """Criteria of which the record lets something be said, in the order of the taxonomy."""
+        return tuple(name for name in CRITERION_IDS if name in self.seen or name in self.unjudged)
+
+    @property
+    def all_judged(self) -> bool:
+        """Whether every criterion has a finding."""
+        return len(self.seen) + len(self.unsaid) == len(CRITERION_IDS)
 
     @cached_property
     def signs(self) -> tuple[str, ...]:
@@ -72,11 +101,6 @@ class Facts:
     def others(self) -> tuple[str, ...]:
         """Criteria whose finding does not support the label."""
         return tuple(name for name in self.seen if name not in self.signs)
-
-    @cached_property
-    def reasons(self) -> tuple[str, ...]:
-        """The sentences of the description after the first, each able to stand alone."""
-        return tuple(phrasing.sentences(self.told)[1:])
 
     @cached_property
     def main(self) -> frozenset[str]:
@@ -101,6 +125,7 @@ def facts_of(record: ChainRecord) -> Facts | None:
         return None
     seen: dict[str, Seen] = {}
     unjudged: list[str] = []
+    unsaid: list[str] = []
     for name in CRITERION_IDS:
         note = record.traces.get(name)
         text = phrasing.clean(note.observation) if note else ""
@@ -108,7 +133,9 @@ def facts_of(record: ChainRecord) -> Facts | None:
             local = note.region is not None and phrasing.is_local(note.region)
             where = phrasing.place(note.region) if note.region and local else ""
             seen[name] = Seen(note.finding, text, where, note.region)
-        elif note is None and name in record.traces:
+        elif note:
+            unsaid.append(name)
+        elif name in record.traces:
             unjudged.append(name)
     return Facts(
         id=record.image.id,
@@ -122,4 +149,6 @@ def facts_of(record: ChainRecord) -> Facts | None:
         limits=phrasing.clean(record.limits),
         advice=phrasing.advice(record),
         strength=phrasing.strength(record),
+        unsaid=tuple(unsaid),
+        abnormal=len(record.abnormal()),
     )

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import random
 import re
+from collections.abc import Iterator
 from typing import TypeAlias
 
 Node: TypeAlias = "str | Slot | Choice | tuple[Node, ...]"
@@ -78,6 +80,26 @@ def parse(pattern: str) -> Node:
 def spellings(pattern: str) -> int:
     """In how many ways a pattern can be spelled out."""
     return _count(parse(pattern))
+
+
+def expand(pattern: str, **words: str) -> Iterator[str]:
+    """All ways to spell a pattern out, as `say` would.
+
+    Raises:
+        KeyError: A slot has no word.
+    """
+
+    def walk(node: Node) -> list[str]:
+        if isinstance(node, Slot):
+            return [words[node]]
+        if isinstance(node, str):
+            return [node]
+        if isinstance(node, Choice):
+            return [text for part in node for text in walk(part)]
+        return ["".join(parts) for parts in itertools.product(*map(walk, node))]
+
+    for text in walk(parse(pattern)):
+        yield _GAPS.sub(_gap, text).strip()
 
 
 def literals(pattern: str) -> list[str]:

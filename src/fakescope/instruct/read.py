@@ -15,6 +15,10 @@ from fakescope.records import Instruction, JsonObject
 
 MANIFEST = "instructions.json"
 PAGE = 5_000
+_NEEDED: dict[str, type] = {
+    "release": dict, "splits": list, "records": int, "instructions": int, "forms": dict, "answers": dict,
+    "dropped": dict, "files": list,
+}  # fmt: skip
 
 
 def read_manifest(folder: Path) -> JsonObject:
@@ -34,6 +38,9 @@ def read_manifest(folder: Path) -> JsonObject:
         raise DataError(
             f"{folder} is not of schema version {SCHEMA_VERSION}", "update fakescope, or build it anew"
         )
+    missing = [name for name, kind in _NEEDED.items() if not isinstance(manifest.get(name), kind)]
+    if missing:
+        raise DataError(f"{folder / MANIFEST} has no usable {', '.join(missing)}", "build the set anew")
     return manifest
 
 

@@ -30,17 +30,19 @@ def cause_to_effect(facts: Facts, rng: random.Random) -> Made | None:
     parts: list[str] = [said] if (said := one(rng, "reasoning.openings")) else []
     used: list[str] = []
     words = 0
+    before = ""
     for criterion in chosen:
         seen = facts.seen[criterion]
         words += len(seen.text.split())
         if used and words > MOST_WORDS:
             break
-        parts.append(observe(criterion, seen, rng, first=not used))
+        parts.append(observe(criterion, seen, rng, before=before))
         used.append(criterion)
+        before = seen.finding
     if not used:
         return None
     parts += [
-        one(rng, f"reasoning.conclusions.{facts.label}.{facts.strength}"),
+        one(rng, _conclusions(facts)),
         authenticity_answer(facts.label),
     ]
     question = ANALYSE_PROMPT if rng.random() < 0.15 else sentence(rng, "reasoning.analyse")
@@ -74,15 +76,30 @@ def effect_to_cause(facts: Facts, rng: random.Random) -> Made | None:
     return Made("reasoning", "reasoning.effect_to_cause", ((question, text),), "", rests)
 
 
-def observe(criterion: str, seen: Seen, rng: random.Random, *, first: bool) -> str:
-    """One observation as a sentence, with a head or its place before it, bare, or linked to one before it."""
+def _conclusions(facts: Facts) -> str:
+    """Where the wordings are that sum up; a real image with something abnormal is summed up as such."""
+    if facts.label is Label.REAL and facts.abnormal:
+        return "reasoning.conclusions.real.mixed"
+    return f"reasoning.conclusions.{facts.label}.{facts.strength}"
+
+
+def observe(criterion: str, seen: Seen, rng: random.Random, *, before: str) -> str:
+    """One observation as a sentence, with a head or its place before it, bare, or linked to one before it.
+
+    Args:
+        criterion: Of the observation.
+        seen: It.
+        rng: Settles how.
+        before: The finding of the observation before it; empty for the first.
+    """
     style = rng.random()
     if style < 0.35:
         return continued(pick(rng, WORDS[criterion].heads(seen.finding)), seen.text)
     if style < 0.5 and seen.place:
         return introduced(full_sentence(seen.place)[:-1], seen.text)
-    if style < 0.75 and not first:
-        link = one(rng, "reasoning.links", name=pick(rng, WORDS[criterion].names))
+    if style < 0.75 and before:
+        links = "reasoning.links" if before == seen.finding else "reasoning.contrasts"
+        link = one(rng, links, name=pick(rng, WORDS[criterion].names))
         lowered = lower_start(seen.text)
         return f"{link}, {lowered}" if link and lowered and ":" not in link else seen.text
     return seen.text

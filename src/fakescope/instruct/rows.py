@@ -55,15 +55,17 @@ def to_batch(rows: Sequence[Row], writer: str, metadata: dict[bytes, bytes]) -> 
         ends.append(len(roles))
     messages = pa.ListArray.from_arrays(
         pa.array(ends, pa.int32()),
-        pa.StructArray.from_arrays([pa.array(roles), pa.array(texts)], fields=list(_MESSAGE)),
+        pa.StructArray.from_arrays(
+            [pa.array(roles, pa.string()), pa.array(texts, pa.string())], fields=list(_MESSAGE)
+        ),
     )
     columns = [
-        pa.array([row.id for row in rows]),
-        pa.array([row.image for row in rows]),
+        pa.array([row.id for row in rows], pa.string()),
+        pa.array([row.image for row in rows], pa.string()),
         _words([row.made.part for row in rows]),
         _words([row.made.form for row in rows]),
         _words([row.made.criterion for row in rows]),
-        pa.array([row.made.answer for row in rows]),
+        pa.array([row.made.answer for row in rows], pa.string()),
         messages,
         pa.array([row.made.rests_on for row in rows], pa.list_(pa.string())),
         _words([writer] * len(rows)),

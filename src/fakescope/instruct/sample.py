@@ -6,14 +6,11 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from fakescope.errors import DataError, ImageError
 from fakescope.images.load import load_image
 from fakescope.instruct.page import render
 from fakescope.instruct.pictures import Pictures
-from fakescope.instruct.read import read_images, read_manifest, read_rows
-from fakescope.instruct.rows import from_row
+from fakescope.instruct.read import read_images, read_instructions, read_manifest, read_rows
 from fakescope.records import Instruction
 from fakescope.report.pictures import jpeg_uri
 
@@ -33,18 +30,17 @@ def draw(folder: Path, count: int, seed: int = 0, part: str | None = None) -> li
         DataError: The folder holds no finished set.
     """
     rng = random.Random(seed)
-    if part is None:
-        total = sum(pq.ParquetFile(path).metadata.num_rows for path in _shards(folder))
-        chosen = set(rng.sample(range(total), min(count, total)))
-        rows = read_rows(folder)
-        return [from_row(row) for number, row in enumerate(rows) if number in chosen]
-    places = [
-        number
-        for number, row in enumerate(read_rows(folder, ["part", "form"]))
-        if part in (row["part"], row["form"])
-    ]
+    rows = read_rows(folder, ["part", "form"])
+    places = [number for number, row in enumerate(rows) if part is None or part in (row["part"], row["form"])]
+    if not places:
+        forms = read_manifest(folder)["forms"]
+        parts = sorted({form.partition(".")[0] for form in forms})
+        raise DataError(
+            f"the set has no {part or 'instructions'}",
+            f"parts: {', '.join(parts)}; forms: {', '.join(sorted(forms))}",
+        )
     wanted = set(rng.sample(places, min(count, len(places))))
-    return [from_row(row) for number, row in enumerate(read_rows(folder)) if number in wanted]
+    return [one for number, one in enumerate(read_instructions(folder)) if number in wanted]
 
 
 def write_page(drawn: Sequence[Instruction], folder: Path, out: Path, images: Path | None = None) -> int:
@@ -89,8 +85,3 @@ def _uris(ids: set[str], table: dict[str, dict[str, object]], images: Path) -> d
                 except ImageError:
                     continue
     return uris
-
-
-def _shards(folder: Path) -> list[Path]:
-    read_manifest(folder)
-    return sorted((folder / "data").glob("*.parquet"))

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from fakescope.explain.parse import location_tokens
 from fakescope.instruct.choice import choose
 from fakescope.instruct.deal import FREE, Dealer
-from fakescope.instruct.facts import Facts, Seen
+from fakescope.instruct.facts import NOWHERE, Facts, Seen
 from fakescope.instruct.made import Made, Turn
 from fakescope.instruct.phrasing import (
-    Strength,
     continued,
     full_sentence,
     introduced,
@@ -19,10 +18,11 @@ from fakescope.instruct.phrasing import (
     lower_start,
     pick,
 )
-from fakescope.instruct.survey import Survey
+from fakescope.instruct.survey import Survey, weight
 from fakescope.instruct.trace_words import UNCLEAR, WORDS
 from fakescope.instruct.wordings import one, sentence
 from fakescope.prompts import fakeqa_question, trace_question
+from fakescope.records import Label
 from fakescope.taxonomy import BY_ID
 
 LOCAL_SHARE = 0.9
@@ -59,8 +59,9 @@ def unclear_sentence(criterion: str, rng: random.Random) -> str:
     return full_sentence(pick(rng, UNCLEAR).format(name=pick(rng, WORDS[criterion].names)))
 
 
-def tell(criterion: str, seen: Seen | None, how_strong: Strength, rng: random.Random) -> str:
-    """An observation in free words: with a head, with its place, or with what it means."""
+def tell(facts: Facts, criterion: str, rng: random.Random) -> str:
+    """An observation in free words: with a head, with its place, or with what it means; or that there is none."""
+    seen = facts.seen.get(criterion)
     if seen is None:
         return unclear_sentence(criterion, rng)
     style = rng.random()
@@ -68,13 +69,25 @@ def tell(criterion: str, seen: Seen | None, how_strong: Strength, rng: random.Ra
         return continued(pick(rng, WORDS[criterion].heads(seen.finding)), seen.text)
     if style < 0.45 and seen.place:
         return introduced(full_sentence(seen.place)[:-1], seen.text)
-    abnormal = seen.finding == "abnormal"
-    closing = sentence(rng, f"traces.closings.{how_strong}" if abnormal else "traces.natural_closings")
+    closing = sentence(rng, _closings(facts, seen, rng))
     if style < 0.6:
         lead = one(rng, "traces.leads")
         lowered = lower_start(seen.text)
         return f"{lead} {lowered} {closing}" if lowered else f"{seen.text} {closing}"
     return seen.text if style < 0.7 else f"{seen.text} {closing}"
+
+
+def _closings(facts: Facts, seen: Seen, rng: random.Random) -> str:
+    """What an observation means: for the image it is of, and in words that fit its kind."""
+    if seen.finding == "abnormal":
+        if facts.label is Label.REAL:
+            return "traces.closings.of_real"
+        return f"traces.closings.{facts.strength}"
+    return (
+        "traces.natural_closings_of_photos"
+        if facts.by_camera and rng.random() < 0.2
+        else "traces.natural_closings"
+    )
 
 
 def _question(path: str, criterion: str, rng: random.Random) -> str:
@@ -98,7 +111,7 @@ def _yes_or_no(form: str) -> Callable[..., tuple[tuple[Turn, ...], str]]:
         if seen is None:
             return ((question, unclear_sentence(criterion, rng)),), "unclear"
         word = _ODD_STYLES[form][seen.finding == "natural"]
-        answer = f"{word}. {tell(criterion, seen, facts.strength, rng)}"
+        answer = f"{word}. {tell(facts, criterion, rng)}"
         return ((question, answer),), word.lower()
 
     return ask_so
@@ -108,10 +121,11 @@ def _where(
     facts: Facts, criterion: str, seen: Seen | None, rng: random.Random
 ) -> tuple[tuple[Turn, ...], str]:
     question = _question("traces.where", criterion, rng)
-    if seen is None or seen.finding == "natural":
-        return ((question, tell(criterion, seen, facts.strength, rng)),), ""
+    if seen is None or seen.finding == "natural" or seen.region is None:
+        return ((question, tell(facts, criterion, rng)),), ""
     if not seen.place:
-        return ((question, f"{one(rng, 'traces.nowhere_a')} {seen.text}"),), "nowhere"
+        spread = "part" if is_local(seen.region, LOCAL_SHARE) else "all"
+        return ((question, f"{one(rng, f'traces.nowhere_a.{spread}')} {seen.text}"),), NOWHERE
     place = one(rng, "traces.where_a", place=seen.place)
     return ((question, f"{full_sentence(place)} {seen.text}{_tokens(seen)}"),), seen.place
 
@@ -119,18 +133,10 @@ def _where(
 def _weight(
     facts: Facts, criterion: str, seen: Seen | None, rng: random.Random
 ) -> tuple[tuple[Turn, ...], str]:
-    level = _level(facts, criterion, seen)
+    level = weight(facts, criterion)
     said = one(rng, f"traces.weight_a.{level}")
     answer = f"{said} {seen.text}" if seen else f"{said} {unclear_sentence(criterion, rng)}"
     return ((_question("traces.weight", criterion, rng), answer),), level
-
-
-def _level(facts: Facts, criterion: str, seen: Seen | None) -> str:
-    if seen is None:
-        return "unclear"
-    if seen.finding == "natural":
-        return "none"
-    return "main" if criterion in facts.main else "side"
 
 
 def _free(
@@ -142,7 +148,7 @@ def _free(
         question = fakeqa_question(question) if style < 0.08 else question
     else:
         question = _question("traces.open", criterion, rng)
-    turns: tuple[Turn, ...] = ((question, tell(criterion, seen, facts.strength, rng)),)
+    turns: tuple[Turn, ...] = ((question, tell(facts, criterion, rng)),)
     if seen and seen.place and rng.random() < 0.25:
         answer = sentence(rng, "traces.where_a", place=seen.place)
         turns += ((sentence(rng, "traces.where_q"), answer),)

@@ -9,6 +9,7 @@ measured on dev images alone; nothing here looks at the test split.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 import zlib
 from collections import defaultdict
@@ -81,7 +82,8 @@ class Scores:
     Attributes:
         verdict: AUROC of the logits of fake and real at the answer slot of the authenticity question.
         loss: Part -> nats a token of the answers.
-        right: Part -> share of closed questions whose first answer word is the most probable one.
+        right: Part -> share of questions that are right in their first word, of those whose answer begins with the
+            closed answer itself (findings, yes or no, letters).
     """
 
     verdict: float
@@ -96,7 +98,8 @@ def chosen(ids: Iterable[str], share: float) -> set[str]:
 
 def instructions_of(variant: Variant, data: Data, seed: int) -> list[Instruction]:
     """What a variant trains on of the annotated images."""
-    records = [r for r in data.seed.records if r.image.id in chosen(data.annotated, variant.share)]
+    kept = chosen(data.annotated, variant.share)
+    records = [r for r in data.seed.records if r.image.id in kept]
     quota = variant.quota or Quota(0, 0, 0, 0)
     parts: tuple[Part, ...] = ("alignment", *variant.parts)
     return list(build_instructions(records, seed=seed, splits=("train",), parts=parts, quota=quota))
@@ -266,22 +269,28 @@ def ablate(
             continue
         nano = build(config, tokenizer, readout)
         load_checkpoint(work / "run" / config.align.name, nano, None)
-        train_variant(variant, nano, data, (whole, rest), tokenizer, config, out / "run")
+        train_variant(variant, nano, data, (whole, rest), tokenizer, config, out / f"run-{_name(config)}")
         labels, seen = dev_features(data_folder, work, nano)
         found[variant.name] = measure(nano, tokenizer, seen, labels, dev)
         print(variant.name, asdict(found[variant.name]), flush=True)
     return _report(found, config)
 
 
+def _name(config: NanoConfig) -> str:
+    """Names what all variants share, so that a run with other settings never goes on from these checkpoints."""
+    return hashlib.sha256(repr((config.tune, QUOTA, config.seed)).encode()).hexdigest()[:8]
+
+
 def _report(found: Mapping[str, Scores], config: NanoConfig) -> Report:
     header = ("trained on", "verdict, AUROC", *(f"{p}: nats a token" for p in PARTS), "closed traces right")
-    rows: list[Sequence[Any]] = [
-        (name, f"{s.verdict:.3f}", *(f"{s.loss[p]:.3f}" for p in PARTS), f"{s.right['traces']:.3f}")
-        for name, s in found.items()
-    ]
+    rows: list[Sequence[Any]] = []
+    for name, scores in found.items():
+        losses = [scores.loss.get(part, math.nan) for part in PARTS]
+        figures = (scores.verdict, *losses, scores.right.get("traces", math.nan))
+        rows.append((name, *(f"{figure:.3f}" for figure in figures)))
     title = f"Ablation over parts and data scale, {config.tune.steps} steps each, dev"
-    figures = {name: asdict(scores) for name, scores in found.items()}
-    return Report("ablation-parts", "Parts of FakeInstruct", figures, [Table(title, header, rows)])
+    values = {name: asdict(scores) for name, scores in found.items()}
+    return Report("ablation-parts", "Parts of FakeInstruct", values, [Table(title, header, rows)])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -298,7 +307,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--images", type=int, help="annotated images in a step; by default the configuration's"
     )
-    parser.add_argument("--only", action="append", default=[], help="a variant by its name (repeatable)")
+    names = [variant.name for variant in VARIANTS]
+    parser.add_argument("--only", action="append", default=[], choices=names, help="a variant (repeatable)")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)

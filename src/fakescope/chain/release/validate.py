@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from fakescope.chain.collect.near import find_near
 from fakescope.chain.release.read import read_about, read_rows
 from fakescope.chain.release.shards import from_row
 from fakescope.errors import DataError
+from fakescope.files import sha256_of
 from fakescope.records import ChainRecord, Label
 from fakescope.taxonomy import CRITERION_IDS
 
@@ -88,10 +88,8 @@ def _file_faults(folder: Path) -> Iterator[str]:
         path = folder / match[2]
         if not path.is_file():
             yield f"{match[2]} is missing"
-        else:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != match[1]:
-                    yield f"{match[2]} has changed since the release was made"
+        elif sha256_of(path) != match[1]:
+            yield f"{match[2]} has changed since the release was made"
     there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     yield from (f"{name} is not in SHA256SUMS" for name in sorted(there - listed - {"SHA256SUMS"}))
 

@@ -5,7 +5,6 @@ Everything goes into a folder beside the target, which takes its place when it i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -26,6 +25,7 @@ from fakescope.chain.release.load import EXEMPLARS
 from fakescope.chain.release.shards import SCHEMA, SHARD_SCHEMA_VERSION, schema_with_images, to_row
 from fakescope.chain.release.stats import Stats
 from fakescope.errors import DataError, ImageError
+from fakescope.files import sha256_of
 from fakescope.images.load import load_image
 from fakescope.images.preprocess import level
 from fakescope.records import ChainRecord, Exemplar, JsonObject
@@ -261,10 +261,5 @@ def _dump(path: Path, value: JsonObject) -> None:
 def _write_sums(part: Path) -> None:
     """SHA-256 of every file, in the form of `sha256sum -c`."""
     paths = sorted(path for path in part.rglob("*") if path.is_file())
-    sums = [f"{_sha256(path)}  {path.relative_to(part).as_posix()}\n" for path in paths]
+    sums = [f"{sha256_of(path)}  {path.relative_to(part).as_posix()}\n" for path in paths]
     (part / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,7 @@
 
 Every text that the instruction names as its ground is taken out of the answer. What is left has to be made of the
 writer's own words: its patterns, the names of the criteria, places and numbers. And what those words claim has to agree
-with the record: the label, the finding, the place, the count.
+with the record: see `claims`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from fakescope.instruct import knowledge
+from fakescope.instruct.check.claims import false_claims
 from fakescope.instruct.facts import PLACES, Facts
 from fakescope.instruct.grammar import literals
 from fakescope.instruct.trace_words import UNCLEAR, WORDS
@@ -32,7 +33,7 @@ _GAP = " | "
 
 
 def ungrounded(
-    answers: Sequence[str], questions: Sequence[str], rests_on: Sequence[str], facts: Facts
+    answers: Sequence[str], questions: Sequence[str], rests_on: Sequence[str], facts: Facts, form: str = ""
 ) -> list[str]:
     """What the answers say without ground; empty if there is nothing.
 
@@ -41,18 +42,20 @@ def ungrounded(
         questions: Of the same: words of a question may be taken up in its answer.
         rests_on: What the instruction names as its ground.
         facts: Of the record.
+        form: Of the instruction.
     """
     faults: list[str] = []
     grounds = sorted({text for name in rests_on for text in _texts(name, facts)}, key=len, reverse=True)
     allowed = writers_words() | set(_words(" ".join(questions))) | known_words(rests_on)
-    for answer in answers:
+    named = [name.removeprefix("traces.") for name in rests_on if name.startswith("traces.")]
+    for number, answer in enumerate(answers):
         rest = _TOKENS.sub(" ", answer)
         for ground in grounds:
             rest = _without(rest, ground)
         unknown = sorted(set(_words(rest)) - allowed)
         if unknown:
             faults.append(f"words without ground: {', '.join(unknown)}")
-        faults += _false_claims(answer, rest, rests_on, facts)
+        faults += false_claims(answer, rest, form if number == 0 else "", named, facts)
     return faults
 
 
@@ -106,21 +109,6 @@ def _without(text: str, ground: str) -> str:
         if form:
             text = text.replace(form, _GAP)
     return text
-
-
-def _false_claims(answer: str, rest: str, rests_on: Sequence[str], facts: Facts) -> Iterator[str]:
-    other = Label.REAL if facts.label is Label.FAKE else Label.FAKE
-    if authenticity_answer(other) in answer or description_prefix(other) in answer:
-        yield f"says {other.value}"
-    named = [name.removeprefix("traces.") for name in rests_on if name.startswith("traces.")]
-    head = answer.partition(".")[0].lower()
-    if head in ("abnormal", "natural", "unclear") and len(named) == 1 and facts.finding(named[0]) != head:
-        yield f"says {head}"
-    for seen in (facts.seen[name] for name in named if name in facts.seen):
-        if seen.place and len(named) == 1 and seen.text in answer:
-            wrong = [place for place in PLACES if place in rest and place != seen.place]
-            if wrong:
-                yield f"says {wrong[0]}"
 
 
 def _words(text: str) -> list[str]:

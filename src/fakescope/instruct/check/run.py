@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from fakescope.chain.collect.near import find_near
 from fakescope.errors import DataError
+from fakescope.files import sha256_of
 from fakescope.instruct.build import SPLITS, Plan, blocks_of, facts_of_block
 from fakescope.instruct.check.blind import Answerer, Asked, bag_of_words, try_blind
 from fakescope.instruct.check.diversity import PUBLISHED, diversity
@@ -60,6 +61,7 @@ def run_checks(
     texts = check_texts(samples.watch(_rows(folder, manifest["splits"], on_done)))
     faults = Counter(texts.faults)
     faults.update(_split_faults(read_images(folder), samples.splits))
+    faults.update(_file_faults(folder, manifest, texts.count))
     found: JsonObject = {
         "name": f"{manifest['release']['name']} {manifest['release']['version']}",
         "instructions": texts.count,
@@ -140,10 +142,27 @@ class _Samples:
 def _rows(folder: Path, splits: Iterable[str], on_done: OnDone) -> Iterator[JsonObject]:
     """All rows, each with its split."""
     for split in splits:
+        number = 0
         for number, row in enumerate(read_rows(folder, split=split), 1):
             yield {**row, "split": split}
             if number % TELL == 0:
                 on_done(TELL)
+        on_done(number % TELL)
+
+
+def _file_faults(folder: Path, manifest: JsonObject, count: int) -> Counter[str]:
+    """Shards that are missing, or not what the list of contents says, and instructions that are too few or many."""
+    faults: Counter[str] = Counter()
+    listed = {row["name"]: row["sha256"] for row in manifest["files"]}
+    held = {path.name: path for path in (folder / "data").glob("*.parquet")}
+    for name, digest in listed.items():
+        if name not in held:
+            faults["shard is missing"] += 1
+        elif sha256_of(held[name]) != digest:
+            faults["shard is not what was built"] += 1
+    faults["shard that was not built"] += len(held.keys() - listed.keys())
+    faults["number of instructions is not what was built"] += count != manifest["instructions"]
+    return faults
 
 
 def _split_faults(images: dict[str, JsonObject], splits: dict[str, set[str]]) -> Counter[str]:
@@ -204,6 +223,6 @@ def _grounds(rows: Sequence[JsonObject], release: Path) -> JsonObject:
     wrong: list[JsonObject] = []
     for row in rows:
         texts = [message["content"] for message in row["messages"]]
-        if faults := ungrounded(texts[1::2], texts[::2], row["rests_on"], facts[row["image"]]):
+        if faults := ungrounded(texts[1::2], texts[::2], row["rests_on"], facts[row["image"]], row["form"]):
             wrong.append({"id": row["id"], "form": row["form"], "faults": faults})
     return {"looked_at": len(rows), "ungrounded": len(wrong), "named": wrong[:20]}

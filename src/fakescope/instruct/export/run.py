@@ -9,7 +9,6 @@ options give the same bytes. Memory holds the table of images and a few images, 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fakescope.errors import DataError
+from fakescope.files import sha256_of
 from fakescope.instruct.build import SPLITS
 from fakescope.instruct.export.clean import neutralised
 from fakescope.instruct.export.folder import MARKER, require_free, swap
@@ -279,6 +279,4 @@ def _describe(made: Path, options: Options, manifest: JsonObject, done: Exported
 
 def _summed(folder: Path, name: str) -> JsonObject:
     path = folder / name
-    with path.open("rb") as held:
-        digest = hashlib.file_digest(held, "sha256").hexdigest()
-    return {"name": name, "size_bytes": path.stat().st_size, "sha256": digest}
+    return {"name": name, "size_bytes": path.stat().st_size, "sha256": sha256_of(path)}

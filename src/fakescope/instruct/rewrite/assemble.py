@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fakescope.errors import DataError
+from fakescope.files import sha256_of
 from fakescope.instruct.read import MANIFEST, PAGE
 from fakescope.instruct.rewrite.ask import PROMPT_VERSION
 from fakescope.instruct.rewrite.cache import Cache
@@ -205,14 +205,12 @@ def _sound(row: JsonObject, columns: Sequence[str]) -> bool:
 
 
 def _file(path: Path, records: Any, count: int) -> JsonObject:
-    with path.open("rb") as held:
-        digest = hashlib.file_digest(held, "sha256").hexdigest()
     return {
         "name": path.name,
         "records": records,
         "instructions": count,
         "size_bytes": path.stat().st_size,
-        "sha256": digest,
+        "sha256": sha256_of(path),
     }
 
 

@@ -34,6 +34,7 @@ class Unfit(StrEnum):
     CRITERION = "criterion_changed"
     DENIAL = "denial_changed"
     NUMBERS = "new_numbers"
+    SIDES = "side_or_colour_changed"
     LENGTH = "length"
     NEW_FACTS = "new_facts"
     LOST_FACTS = "lost_facts"
@@ -228,12 +229,34 @@ def _length(old: str, new: str) -> bool:
     return not RATIO[0] <= after / before <= RATIO[1]
 
 
+def _sides_and_colours(old: str, new: str) -> bool:
+    """Whether a side, a height or a colour comes up that was not there."""
+    first, second = ({_SAME.get(word, word) for word in _WORD.findall(text.lower())} for text in (old, new))
+    return bool(second & _FIXED - first)
+
+
+_WORD = re.compile(r"[a-z]+")
+_SAME = {
+    "upper": "top",
+    "above": "top",
+    "lower": "bottom",
+    "below": "bottom",
+    "beneath": "bottom",
+    "gray": "grey",
+}
+_FIXED = frozenset((
+    "left", "right", "top", "bottom", "red", "orange", "yellow", "green", "blue", "purple", "violet", "pink", "brown",
+    "black", "white", "grey", "golden", "silver", "beige", "turquoise",
+))  # fmt: skip
+"""Words that no other word says: a rewording that brings a new one says something else."""
+
 _RULES: tuple[tuple[Unfit, Callable[[str, str], bool]], ...] = (
     (Unfit.LABEL, _label),
     (Unfit.ANSWER, _answer),
     (Unfit.LOCATION, _tokens),
     (Unfit.DENIAL, _denial),
     (Unfit.NUMBERS, _numbers),
+    (Unfit.SIDES, _sides_and_colours),
     (Unfit.LENGTH, _length),
 )
 

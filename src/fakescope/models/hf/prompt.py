@@ -48,16 +48,23 @@ class Prompter:
 
         A trailing assistant message is an answer begun, else the answer is still to begin.
         """
+        return self._render(messages, images, begun=messages[-1].role == "assistant")
+
+    def whole(self, messages: Sequence[Message], images: int = 1) -> Prompt:
+        """The text of a conversation whose last answer is complete, with the token that ends it."""
+        return self._render(messages, images, begun=False)
+
+    def _render(self, messages: Sequence[Message], images: int, *, begun: bool) -> Prompt:
         turns = [m.model_copy(update={"content": self.disarm(m.content)}) for m in messages]
         if self.bare:
             return self._bare(turns, images)
         from jinja2 import TemplateError
 
         try:
-            return Prompt(self._template(turns, images))
+            return Prompt(self._template(turns, images, begun))
         except TemplateError as error:  # how templates say that they know no system prompt
-            if turns and turns[0].role == "system":
-                return Prompt(self._template(_without_system(turns), images))
+            if turns[0].role == "system":
+                return Prompt(self._template(_without_system(turns), images, begun))
             raise ModelError(f"the chat template refuses this: {clean_text(error, 200)}") from error
 
     def disarm(self, text: str) -> str:
@@ -74,14 +81,16 @@ class Prompter:
         longest_first = sorted((t for t in tokens if len(t) > 1), key=len, reverse=True)
         return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
-    def _template(self, turns: Sequence[Message], images: int) -> str:
+    def _template(self, turns: Sequence[Message], images: int, begun: bool) -> str:
         content = [{"role": t.role, "content": [{"type": "text", "text": t.content}]} for t in turns]
         first = next((turn for turn in content if turn["role"] == "user"), None)
         if first is not None:
             first["content"] = [*[{"type": "image"}] * images, *first["content"]]  # type: ignore[list-item]
-        begun = turns[-1].role == "assistant"
         rendered: str = self._processor.apply_chat_template(
-            content, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun
+            content,
+            tokenize=False,
+            add_generation_prompt=turns[-1].role != "assistant",
+            continue_final_message=begun,
         )
         return rendered
 

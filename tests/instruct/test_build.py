@@ -233,7 +233,9 @@ def _note(record, name, note):
 
 
 def test_a_finding_whose_words_cannot_be_used_is_never_called_unjudged():
-    record = _note(make_record(1), "edge", TraceNote(finding="abnormal", observation="A sparkle sits at the corner."))
+    record = _note(
+        make_record(1), "edge", TraceNote(finding="abnormal", observation="A sparkle sits at the corner.")
+    )
     facts = facts_of(record)
     assert facts.unsaid == ("edge",)
     assert "edge" not in facts.told_of

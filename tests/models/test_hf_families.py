@@ -14,6 +14,7 @@ pytest.importorskip("transformers")
 
 from fakescope.errors import ModelError  # noqa: E402
 from fakescope.images.load import LoadedImage, load_image  # noqa: E402
+from fakescope.images.preprocess import levelled  # noqa: E402
 from fakescope.models.base import ANSWER_PREFIX, ForensicModel, ModelCard  # noqa: E402
 from fakescope.models.hf.forensic import HfModel  # noqa: E402
 from fakescope.models.hf.load import load_parts  # noqa: E402
@@ -90,7 +91,7 @@ def test_the_answer_slot_is_read_from_one_prefill(model: HfModel, images: list[L
     """The logits are those of a bare forward pass over the prompt as the processor alone writes it."""
     network, _ = model.parts
     prompt = model._prompter.render([user(AUTHENTICITY_QUESTION), begun(ANSWER_PREFIX)])
-    inputs = model._encoder.encode([images[0].pixels], [prompt])
+    inputs = model._encode([images[0].pixels], [prompt])
     with torch.no_grad():
         bare = network(**inputs.inputs).logits[0, int(inputs.last[0])].numpy()
     calls: list[int] = []
@@ -181,7 +182,7 @@ def _lesson(model: HfModel, image: LoadedImage) -> dict[str, Any]:
     """Inputs whose only labels are the words of the answer."""
     asked = [user(AUTHENTICITY_QUESTION)]
     prompt = model._prompter.render([*asked, begun(ANSWER_PREFIX + " fake.")])
-    inputs = model._encoder.encode([image.pixels], [prompt]).inputs
+    inputs = model._encode([image.pixels], [prompt]).inputs
     end = int(inputs["attention_mask"].sum())
     labels = torch.full_like(inputs["input_ids"], -100)
     labels[0, end - 4 : end] = inputs["input_ids"][0, end - 4 : end]
@@ -192,3 +193,14 @@ def test_words_that_begin_alike_are_told(model: HfModel, images: list[LoadedImag
     with pytest.raises(ModelError, match="begin alike"):
         model.choice_logits(images[0], [[user("Which?")]], ("real", "real"))
     assert model.token_id("unquestionably synthetic") is None
+
+
+def test_pictures_take_the_one_path_before_a_model_sees_them(
+    model: HfModel, images: list[LoadedImage]
+) -> None:
+    from dataclasses import replace
+
+    large = replace(images[0], pixels=images[0].pixels.resize((1400, 1000)))
+    again = replace(images[0], pixels=levelled(large.pixels))
+    bare = HfModel(model.parts[0], model._encoder._processor, CARD, level=False)
+    assert np.abs(model.answer_logits(large).values - bare.answer_logits(again).values).max() < CLOSE

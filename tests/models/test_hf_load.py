@@ -40,7 +40,7 @@ def length(source: Path, image: LoadedImage, **options: Any) -> int:
     """Tokens of a question about the image."""
     model = HfModel(*load_parts(str(source), LoadOptions(**options)), CARD)
     prompt = model._prompter.render([Message(role="user", content=AUTHENTICITY_QUESTION)])
-    encoded = model._encoder.encode([image.pixels], [prompt])
+    encoded = model._encode([image.pixels], [prompt])
     assert np.isfinite(model.answer_logits(image).values).all(), "and the model takes it"
     return int(encoded.last[0])
 

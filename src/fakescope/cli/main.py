@@ -17,6 +17,7 @@ from fakescope.cli.examine import examine
 from fakescope.cli.exits import Exit
 from fakescope.cli.instruct import app as instruct_app
 from fakescope.cli.models import app as models_app
+from fakescope.cli.train import app as train_app
 from fakescope.errors import FakescopeError
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(chain_app, name="chain")
 app.add_typer(instruct_app, name="instruct")
+app.add_typer(train_app, name="train")
 app.add_typer(data_app, name="data")
 
 

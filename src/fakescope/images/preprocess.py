@@ -1,7 +1,8 @@
-"""The one path by which every image, real or fake, in training and in use, reaches the embedded model.
+"""The one path by which every image, real or fake, in training and in use, reaches a model.
 
-decode -> RGB -> longer side at most 512 px -> JPEG at one quality -> one square view. Formats, sizes and qualities
-of the original files are levelled here, so that they cannot tell the label.
+decode -> RGB -> longer side at most 512 px -> JPEG at one quality -> what the model's own processor makes of it; for
+the embedded one, one square view. Formats, sizes and qualities of the original files are levelled here, so that they
+cannot tell the label.
 """
 
 from __future__ import annotations
@@ -34,12 +35,16 @@ def level(pixels: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+def levelled(pixels: Image.Image) -> Image.Image:
+    """An RGB image after `level`, decoded again."""
+    return Image.open(io.BytesIO(level(pixels)), formats=["JPEG"])
+
+
 def view(pixels: Image.Image, size_px: int = VIEW_PX) -> NDArray[np.float32]:
     """The whole image as the encoder sees it: float32 [3, size_px, size_px], ImageNet mean and deviation.
 
     The aspect ratio is given up, not the borders: fractions of width and height stay fractions.
     """
-    levelled = Image.open(io.BytesIO(level(pixels)), formats=["JPEG"])
-    square = levelled.resize((size_px, size_px), Image.Resampling.BICUBIC)
+    square = levelled(pixels).resize((size_px, size_px), Image.Resampling.BICUBIC)
     values = np.asarray(square, np.float32) / 255.0
     return np.ascontiguousarray(((values - _MEAN) / _STD).transpose(2, 0, 1))

@@ -74,11 +74,17 @@ def _load(text: str) -> ForensicModel:
     return NanoModel(_folder(name.source))
 
 
+def source_of(name: ModelName) -> str:
+    """Where a model of transformers is loaded from: a folder, or its name on the hub."""
+    backbone = _backbones().get(name.source)
+    return backbone.source if backbone and not name.hub else name.source
+
+
 def _load_hf(name: ModelName, backbone: ModelCard | None) -> ForensicModel:
     from fakescope.models.hf.forensic import HfModel
     from fakescope.models.hf.load import load_parts
 
-    source = backbone.source if backbone else name.source
+    source = source_of(name)
     card = backbone or _card_of(Path(name.options.adapter or source), Path(source))
     return HfModel(*load_parts(source, name.options), card)
 

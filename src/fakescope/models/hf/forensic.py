@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from fakescope.errors import ModelError
 from fakescope.images.load import LoadedImage
+from fakescope.images.preprocess import levelled
 from fakescope.images.text import clean_text
 from fakescope.models.base import ANSWER_PREFIX, Logits, ModelCard
-from fakescope.models.hf.encode import Encoder
+from fakescope.models.hf.encode import Encoded, Encoder, Side
 from fakescope.models.hf.prompt import Prompt, Prompter
 from fakescope.models.hf.shared import MIXING, Prefix, next_logits, read_prefix, split
 from fakescope.models.hf.slots import Slot, find_slot, single_token
@@ -39,13 +40,17 @@ class HfModel:
         processor: Its own.
         card: Label words, calibration and inconclusive zone.
         batch: Images that are read together.
+        level: Give every picture the project's one size and quality first, as in training; without it, they have it.
 
     Raises:
         ModelError: The processor has no chat template.
     """
 
-    def __init__(self, model: Any, processor: Any, card: ModelCard, batch: int = 8) -> None:
+    def __init__(
+        self, model: Any, processor: Any, card: ModelCard, batch: int = 8, *, level: bool = True
+    ) -> None:
         self._model, self._tokenizer, self._card, self._batch = model, processor.tokenizer, card, batch
+        self._level = level
         self._prompter = Prompter(processor)
         self._encoder = Encoder(model, processor, self._prompter)
         self._shares = model.config.model_type not in MIXING
@@ -98,7 +103,7 @@ class HfModel:
         self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160
     ) -> Iterator[str]:
         with _told():
-            inputs = self._encoder.encode([image.pixels], [self._prompter.render(messages)], "left").inputs
+            inputs = self._encode([image.pixels], [self._prompter.render(messages)], "left").inputs
             context = inputs["input_ids"][0, -CONTEXT_TOKENS:].tolist()
             run = self._generator(inputs, max_tokens)
             yield from stream_text(run, self._decode, context)
@@ -110,7 +115,7 @@ class HfModel:
         for start in range(0, len(conversations), self._batch):
             prompts = [self._prompter.render(c) for c in conversations[start : start + self._batch]]
             with _told(), _no_gradients():
-                inputs = self._encoder.encode([image.pixels] * len(prompts), prompts, "left").inputs
+                inputs = self._encode([image.pixels] * len(prompts), prompts, "left").inputs
                 produced = self._generator(inputs, max_tokens)(None)
             new = produced[:, inputs["input_ids"].shape[1] :].tolist()
             answers += [self._decode(row).strip() for row in new]
@@ -149,7 +154,7 @@ class HfModel:
     def _shared(
         self, image: LoadedImage, prompt: Prompt, slots: Sequence[Slot]
     ) -> tuple[Prefix, list[list[int]]] | None:
-        inputs = self._encoder.encode([image.pixels], [prompt], drop=0).inputs
+        inputs = self._encode([image.pixels], [prompt]).inputs
         expanded = inputs["input_ids"][0].tolist()
         expanded = expanded[: len(expanded) - slots[0].drop]
         parted = split([slot.before for slot in slots], expanded)
@@ -183,10 +188,18 @@ class HfModel:
         import torch
 
         with _told(), _no_gradients():
-            batch = self._encoder.encode(pictures, prompts, drop=drop)
+            batch = self._encode(pictures, prompts, drop=drop)
             keep, place = torch.unique(batch.last, return_inverse=True)
             out = self._model(**batch.inputs, use_cache=False, logits_to_keep=keep)
             return out.logits[torch.arange(len(prompts), device=place.device), place].float()
+
+    def _encode(
+        self, pictures: Sequence[Image.Image], prompts: Sequence[Prompt], side: Side = "right", drop: int = 0
+    ) -> Encoded:
+        if self._level:
+            one: dict[int, Image.Image] = {id(p): levelled(p) for p in pictures}
+            pictures = [one[id(picture)] for picture in pictures]
+        return self._encoder.encode(pictures, prompts, side, drop)
 
     def _generator(self, inputs: dict[str, Any], max_tokens: int) -> Callable[[Any], Any]:
         import torch

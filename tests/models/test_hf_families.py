@@ -25,6 +25,7 @@ from fakescope.records import Message  # noqa: E402
 from fakescope.verdict.judge import judge  # noqa: E402
 from fakescope.verdict.labels import candidate_sets  # noqa: E402
 
+pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).parents[2] / "examples" / "images"
 CARD = ModelCard("tiny", "r1", "Apache-2.0", fake_words=("fake",), real_words=("real",))
 CLOSE = 1e-4

@@ -15,6 +15,7 @@ from fakescope.errors import ModelError  # noqa: E402
 from fakescope.models.hf.tiny import FAMILIES, build_tiny  # noqa: E402
 from fakescope.train.lmm.answers import IGNORED, AnswerCollator  # noqa: E402
 
+pytestmark = pytest.mark.slow
 SIZES = {"wide": (300, 120), "tall": (90, 200), "square": (64, 64)}
 ROWS: list[dict[str, Any]] = [
     {"image": "wide", "messages": [

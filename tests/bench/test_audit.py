@@ -32,6 +32,8 @@ from fakescope.images.load import load_image
 from fakescope.records import Label
 from made_repositories import picture
 
+pytestmark = pytest.mark.slow
+
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 

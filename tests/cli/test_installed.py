@@ -13,6 +13,8 @@ import pytest
 
 from fakes import make_jpeg
 
+pytestmark = pytest.mark.slow
+
 COMMAND = str(Path(sys.executable).with_name("fakescope"))
 HEAVY = ("onnxruntime", "PIL", "numpy", "jinja2", "rich", "c2pa", "tiktoken", "torch")
 

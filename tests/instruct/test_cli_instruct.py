@@ -11,6 +11,8 @@ from PIL import Image
 
 from fakescope.chain.release.write import ALL, Release, write_release
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments):
     return subprocess.run(

@@ -23,6 +23,8 @@ from fakescope.models.nano import NanoModel
 from fakescope.train.export import BLOCK, export_nano, quantise, round_weights, unpack_decoder
 from fakescope.train.parity import compare
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 1e-3
 """Of logits and visual tokens, after the weights were rounded on both sides."""
 

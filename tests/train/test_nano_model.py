@@ -24,6 +24,8 @@ from fakescope.train.nano_model import (
     segment_positions,
 )
 
+pytestmark = pytest.mark.slow
+
 TALKS = (
     talk("What is the authenticity of this image?", "This image is fake."),
     talk(

@@ -11,6 +11,8 @@ from tiny_nano import batch_maker, features, tiny_nano
 
 from fakescope.train.nano_stages import StageConfig, run_stage, warm_up_forensics
 
+pytestmark = pytest.mark.slow
+
 CONFIG = StageConfig(
     name="tune",
     steps=8,

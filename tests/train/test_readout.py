@@ -7,6 +7,8 @@ from fakescope.errors import DataError
 from fakescope.records import ChainRecord, ImageRef, Label, TraceNote
 from fakescope.taxonomy import CRITERION_IDS
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch")
 
 from fakescope.train.captions import read_captions  # noqa: E402

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch")
 
 from fakescope.train.word_head import WordHead, add_to_words, still_offered  # noqa: E402

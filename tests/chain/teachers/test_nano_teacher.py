@@ -15,6 +15,8 @@ from fakescope.chain.teachers.open import open_teacher
 from fakescope.models.zoo import load_model
 from fakescope.records import Label
 
+pytestmark = pytest.mark.slow
+
 
 def ask(*requests: Request) -> list[str]:
     async def run() -> list[str]:

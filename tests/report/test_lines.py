@@ -11,6 +11,7 @@ from examinations import make_examination, make_hostile, make_verdict
 
 from fakescope.errors import ImageError
 from fakescope.report import lines
+from fakescope.report.build import build_case
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
 
@@ -39,7 +40,7 @@ def test_an_examination_line_has_the_fields_of_the_contract(image):
     line = json.loads(lines.to_json(lines.examination_line(make_examination(image))))
     assert set(line) == {
         "schema_version", "path", "sha256", "format", "width_px", "height_px", "size_bytes", "label",
-        "reason", "p_fake", "llr", "answer_mass", "threshold", "band", "calibration", "model",
+        "reason", "p_fake", "p_fake_bounds", "llr", "answer_mass", "threshold", "band", "calibration", "model",
         "model_revision", "prompt_hash", "seconds", "description", "evidence", "limits", "next_steps",
         "credentials", "conflict",
     }  # fmt: skip
@@ -49,6 +50,13 @@ def test_an_examination_line_has_the_fields_of_the_contract(image):
         "criterion": "edge", "finding": "abnormal", "observation": "The hem dissolves into the sofa.",
         "region": [0.2, 0.7, 0.4, 1.0], "region_from": "model", "p_finding": 0.9, "llr_drop": 0.9,
     }  # fmt: skip
+
+
+def test_bounds_are_told_in_lines_and_in_the_report(image):
+    verdict = make_verdict().model_copy(update={"p_fake_bounds": (0.84, 1.0)})
+    examination = make_examination(image, verdict=verdict)
+    assert json.loads(lines.to_json(lines.detection_line(examination)))["p_fake_bounds"] == [0.84, 1.0]
+    assert any("anywhere from 0.8400 to 1.0000" in value for _, value in build_case(examination).method)
 
 
 def test_an_inconclusive_line_has_no_label_but_a_reason(image):

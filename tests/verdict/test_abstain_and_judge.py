@@ -1,5 +1,7 @@
 """Abstention and the whole way from logits to a verdict."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -59,6 +61,21 @@ def test_a_top_k_server_is_judged_with_its_own_words():
     got = judge(Logits(np.array([3.0, 0.0], np.float32), np.array([7, 0])), SETS, CARD)
     assert got.label is None
     assert "that the server returned" in got.reason
+
+
+def test_bounds_are_reported_and_an_open_question_is_not_answered():
+    decided = judge(
+        Logits(np.log(np.array([0.98, 0.01], np.float32)), np.array([0, 2]), logprobs=True), SETS, CARD
+    )
+    assert decided.label is Label.FAKE
+    assert decided.p_fake_bounds == (pytest.approx(decided.p_fake), 1.0)
+    biased = replace(CARD, calibration=Calibration("low", 1.0, -12.0))
+    open_ = judge(
+        Logits(np.log(np.array([0.98, 0.01], np.float32)), np.array([0, 2]), logprobs=True), SETS, biased
+    )
+    assert open_.label is None
+    assert "too few tokens" in open_.reason
+    assert judge(logits(5, 0), SETS, CARD).p_fake_bounds is None
 
 
 @given(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4), st.floats(-1e4, 1e4))

@@ -161,6 +161,28 @@ class TestTopK:
         got = soft_score_logits(Logits(np.array([2.0, 1.0], np.float32), np.array([0, 5])), ONE)
         assert (got.llr, got.answer_mass, got.missing) == (0.0, 0.0, 2)
 
+    def test_a_missing_word_leaves_one_side_without_a_bound(self):
+        no_fake = soft_score_logits(Logits(np.array([2.0, 1.0], np.float32), np.array([7, 5])), ONE)
+        assert (no_fake.llr_low, no_fake.llr_high) == (-np.inf, no_fake.llr)
+        no_real = soft_score_logits(Logits(np.array([2.0, 1.0], np.float32), np.array([3, 5])), ONE)
+        assert (no_real.llr_low, no_real.llr_high) == (no_real.llr, np.inf)
+
+    def test_log_probabilities_tell_the_mass_and_a_tighter_stand_in(self):
+        kept = np.log(np.array([0.9, 0.06], np.float32))
+        got = soft_score_logits(Logits(kept, np.array([3, 5]), logprobs=True), ONE)
+        assert got.answer_mass == pytest.approx(0.9, abs=1e-6)
+        assert got.llr == pytest.approx(np.log(0.9 / 0.04), abs=1e-5)
+        assert got.mass_over == "vocabulary"
+
+    def test_the_true_value_lies_within_the_bounds_for_any_k(self):
+        logprobs = self.full - np.log(np.exp(self.full).sum())
+        whole = soft_score(self.full, ONE)
+        for k in range(1, VOCABULARY):
+            ids = np.argsort(-self.full)[:k]
+            got = soft_score_logits(Logits(logprobs[ids].astype(np.float32), ids, logprobs=True), ONE)
+            assert got.llr_low - 1e-5 <= whole.llr <= got.llr_high + 1e-5
+            assert got.answer_mass <= whole.answer_mass + 1e-6
+
     def test_ids_that_do_not_match_are_refused(self):
         with pytest.raises(ModelError):
             soft_score_logits(Logits(np.zeros(2, np.float32), np.array([3])), ONE)

@@ -13,8 +13,8 @@ from fakescope.images.load import LoadedImage, load_image
 from fakescope.images.perturb import Step, apply, parse_perturbation
 from fakescope.models.base import ForensicModel
 from fakescope.records import Verdict
-from fakescope.verdict.judge import judge
-from fakescope.verdict.labels import CandidateSets, candidate_sets
+from fakescope.verdict.judge import judge_images
+from fakescope.verdict.labels import candidate_sets
 
 CLEAN = "none"
 """The name of no perturbation."""
@@ -51,7 +51,7 @@ def score_samples(
         ModelError: Label words that the model cannot be asked for.
     """
     steps = parse_perturbation(perturbation)
-    sets = candidate_sets(model)
+    candidate_sets(model)  # label words that the model does not have are told before any image is read
     results: list[ScoredImage] = []
     with ThreadPoolExecutor(
         max_workers=1
@@ -60,7 +60,7 @@ def score_samples(
         for chunk in [*_chunks(samples, batch), None]:
             following = reader.submit(_read_all, chunk, steps) if chunk else None
             if pending is not None:
-                done = _judge_all(model, sets, pending.result())
+                done = _judge_all(model, pending.result())
                 results += done
                 on_done(len(done))
             pending = following
@@ -112,10 +112,10 @@ def _read_all(
 
 
 def _judge_all(
-    model: ForensicModel, sets: CandidateSets, read: list[tuple[Sample, LoadedImage | FakescopeError]]
+    model: ForensicModel, read: list[tuple[Sample, LoadedImage | FakescopeError]]
 ) -> list[ScoredImage]:
     images = [image for _, image in read if isinstance(image, LoadedImage)]
-    verdicts = iter(_verdicts(model, sets, images))
+    verdicts = iter(_verdicts(model, images))
     results = []
     for sample, image in read:
         outcome = next(verdicts) if isinstance(image, LoadedImage) else image
@@ -126,15 +126,13 @@ def _judge_all(
     return results
 
 
-def _verdicts(
-    model: ForensicModel, sets: CandidateSets, images: list[LoadedImage]
-) -> list[Verdict | FakescopeError]:
+def _verdicts(model: ForensicModel, images: list[LoadedImage]) -> list[Verdict | FakescopeError]:
     """One verdict or error an image. When a batch fails, its images are tried one by one."""
     if not images:
         return []
     try:
-        return [judge(logits, sets, model.card) for logits in model.answer_logits_batch(images)]
+        return [*judge_images(model, images)]
     except FakescopeError as error:
         if len(images) == 1:
             return [error]
-        return [outcome for image in images for outcome in _verdicts(model, sets, [image])]
+        return [outcome for image in images for outcome in _verdicts(model, [image])]

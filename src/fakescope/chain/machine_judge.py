@@ -19,8 +19,7 @@ from fakescope.explain.traces import judge_criteria
 from fakescope.images.load import LoadedImage, load_image
 from fakescope.models.base import ForensicModel
 from fakescope.records import ImageRef, JsonObject, Judgement, Label
-from fakescope.verdict.judge import judge
-from fakescope.verdict.labels import candidate_sets
+from fakescope.verdict.judge import judge_image
 
 MOST_CRITERIA = 4
 BATCH = 32
@@ -103,7 +102,7 @@ def _judge(store: Store, ref: ImageRef, model: ForensicModel) -> str:
 def _judgement(store: Store, ref: ImageRef, model: ForensicModel, who: str) -> Judgement:
     started = time.monotonic()
     image = load_image(store.path_of(ref))
-    verdict = judge(model.answer_logits(image), candidate_sets(model), model.card)
+    verdict = judge_image(model, image)
     said = Label.FAKE if verdict.p_fake >= verdict.threshold else Label.REAL
     right = said is ref.label
     return Judgement(

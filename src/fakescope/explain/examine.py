@@ -16,7 +16,7 @@ from fakescope.models.base import ForensicModel
 from fakescope.models.zoo import load_model
 from fakescope.prompts.product import prompt_hash
 from fakescope.records import Credentials, Examination, Label, Verdict
-from fakescope.verdict.judge import judge
+from fakescope.verdict.judge import judge_image, judge_images
 from fakescope.verdict.labels import candidate_sets
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | LoadedImage
@@ -35,8 +35,7 @@ def detect_many(images: Sequence[LoadedImage], model: ForensicModel | None = Non
     """Verdicts on many loaded images at once: the same values as one by one, faster."""
     model = model or load_model()
     started = time.perf_counter()
-    sets = candidate_sets(model)
-    verdicts = [judge(logits, sets, model.card) for logits in model.answer_logits_batch(images)]
+    verdicts = judge_images(model, images)
     seconds = (time.perf_counter() - started) / max(1, len(images))
     return [_examination(i, v, model, seconds=seconds) for i, v in zip(images, verdicts, strict=True)]
 
@@ -58,7 +57,7 @@ def examine(
     model = model or load_model()
     started = time.perf_counter()
     sets = candidate_sets(model)
-    verdict = judge(model.answer_logits(image), sets, model.card)
+    verdict = judge_image(model, image)
     evidence = observe(model, image, judge_criteria(model, image, verdict.p_fake))
     evidence = measure(model, image, sets, verdict.llr, evidence)
     description = describe(model, image, verdict, evidence, on_token)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from fakescope.images.load import LoadedImage
-from fakescope.models.base import ForensicModel
+from fakescope.models.base import ForensicModel, Wording
+from fakescope.prompts.paper import AUTHENTICITY_QUESTION
 from fakescope.records import Evidence, Region
 from fakescope.verdict.calibrate import apply_calibration
 from fakescope.verdict.labels import CandidateSets
@@ -51,9 +52,16 @@ def llr_without(
         return np.zeros(0)
     small = image.pixels.copy()
     small.thumbnail((_WORK_PX, _WORK_PX), Image.Resampling.BICUBIC)
-    answers = model.answer_logits_pixels([hide(small, region) for region in regions])
+    wording = _wording(model)
+    answers = model.answer_logits_pixels([hide(small, region) for region in regions], wording.question)
     raw = np.array([float(soft_score_logits(a, sets).llr) for a in answers])
-    return np.asarray(apply_calibration(raw, model.card.calibration), np.float64)
+    return np.asarray(apply_calibration(raw, wording.calibration), np.float64)
+
+
+def _wording(model: ForensicModel) -> Wording:
+    """The one question by which hidden regions are measured: asking all would cost as many times more."""
+    card = model.card
+    return card.wordings[0] if card.wordings else Wording(AUTHENTICITY_QUESTION, card.calibration)
 
 
 def measure(
@@ -64,6 +72,10 @@ def measure(
     Args:
         llr: Calibrated llr of the untouched image.
     """
+    if model.card.wordings:  # the verdict is a mean over several; drops need the llr of the one
+        wording = _wording(model)
+        raw = soft_score_logits(model.answer_logits(image, wording.question), sets).llr
+        llr = float(apply_calibration(raw, wording.calibration))
     named = [e.region for e in evidence if e.region is not None]
     if named:
         drops = iter(llr - llr_without(model, image, sets, named))

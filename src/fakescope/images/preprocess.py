@@ -40,11 +40,12 @@ def levelled(pixels: Image.Image) -> Image.Image:
     return Image.open(io.BytesIO(level(pixels)), formats=["JPEG"])
 
 
-def view(pixels: Image.Image, size_px: int = VIEW_PX) -> NDArray[np.float32]:
+def view(pixels: Image.Image, size_px: int = VIEW_PX, *, level: bool = True) -> NDArray[np.float32]:
     """The whole image as the encoder sees it: float32 [3, size_px, size_px], ImageNet mean and deviation.
 
-    The aspect ratio is given up, not the borders: fractions of width and height stay fractions.
+    The aspect ratio is given up, not the borders: fractions of width and height stay fractions. Without `level` it is
+    levelled already: doing that twice would change it.
     """
-    square = levelled(pixels).resize((size_px, size_px), Image.Resampling.BICUBIC)
+    square = (levelled(pixels) if level else pixels).resize((size_px, size_px), Image.Resampling.BICUBIC)
     values = np.asarray(square, np.float32) / 255.0
     return np.ascontiguousarray(((values - _MEAN) / _STD).transpose(2, 0, 1))

@@ -37,10 +37,20 @@ class Band:
 
 
 @dataclass(frozen=True)
+class Wording:
+    """A question about authenticity that a verdict is read from, and the calibration of its answers."""
+
+    question: str
+    calibration: Calibration = Calibration()
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """What a user must know of a model before believing it.
 
     Attributes:
+        calibration: Of the answers to the paper's question; with `wordings`, of their mean.
+        wordings: Questions whose calibrated llr are averaged; empty to ask the paper's question alone.
         figures: Name -> value; empty when nothing was measured.
         finding_threshold: The probability from which a criterion is called abnormal.
         source: Where the weights come from; empty for what ships.
@@ -54,6 +64,7 @@ class ModelCard:
     fake_words: tuple[str, ...]
     real_words: tuple[str, ...]
     calibration: Calibration = Calibration()
+    wordings: tuple[Wording, ...] = ()
     band: Band = Band()
     threshold: float = 0.5
     summary: str = ""
@@ -72,10 +83,30 @@ class Logits:
     Attributes:
         values: float32 [n]: the logits of `token_ids`, or of the whole vocabulary.
         token_ids: int64 [n], or None when `values` covers the whole vocabulary in order.
+        logprobs: Whether `values` are log-probabilities over the whole vocabulary, in nats, as servers give of their
+            most probable tokens. What they leave of 1 is then spread over tokens that are not there.
     """
 
     values: NDArray[np.float32]
     token_ids: NDArray[np.int64] | None = None
+    logprobs: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """One token of an answer.
+
+    Attributes:
+        token: Its id.
+        text: The characters that it completes: none at an end, or in the middle of a character.
+        logits: float32 [vocabulary], as the model gave them, before anything was ruled out.
+        ends: Whether it ends the answer.
+    """
+
+    token: int
+    text: str
+    logits: NDArray[np.float32]
+    ends: bool = False
 
 
 @runtime_checkable
@@ -104,6 +135,12 @@ class ForensicModel(Protocol):
         """`answer_logits` for many images; the same values, faster where the backend gains from it."""
         ...
 
+    def answer_logits_questions(
+        self, image: LoadedImage, questions: Sequence[str], prefix: str = ANSWER_PREFIX
+    ) -> list[Logits]:
+        """`answer_logits` for many questions about one image; the image is read once where the backend can."""
+        ...
+
     def generate(
         self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160
     ) -> Iterator[str]:
@@ -129,4 +166,23 @@ class ForensicModel(Protocol):
         self, image: LoadedImage, conversations: Sequence[Sequence[Message]], words: Sequence[str]
     ) -> NDArray[np.float32]:
         """float32 [len(conversations), len(words)]: logits of single-token words continuing each conversation."""
+        ...
+
+
+@runtime_checkable
+class OpenModel(ForensicModel, Protocol):
+    """A model in this process, whose every token can be seen: what a server needs."""
+
+    def steps(
+        self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160
+    ) -> Iterator[Step]:
+        """The tokens of `generate`, with their logits; the one that ends the answer included."""
+        ...
+
+    def token_text(self, token: int) -> str:
+        """What a token spells, its leading blank included."""
+        ...
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Tokens of a conversation, without those of the image."""
         ...

@@ -24,11 +24,11 @@ from PIL import Image
 from fakescope.errors import ModelError
 from fakescope.images.load import LoadedImage
 from fakescope.images.preprocess import view
-from fakescope.models.base import ANSWER_PREFIX, Logits, ModelCard
+from fakescope.models.base import ANSWER_PREFIX, Logits, ModelCard, Step
+from fakescope.models.card import read_card
 from fakescope.models.decoding import next_token
 from fakescope.models.nano_format import END, IMAGE_PREFIX, PAD, render_conversation
 from fakescope.models.tokenizer import BpeTokenizer
-from fakescope.models.zoo import read_card
 from fakescope.prompts.paper import AUTHENTICITY_QUESTION
 from fakescope.records import Message
 
@@ -85,13 +85,17 @@ class NanoModel:
     Args:
         folder: Holds card.json, tokenizer.json, encoder.onnx, abstractor.onnx and decoder.onnx.
         threads: Processor threads; by default all, at most 8.
+        card: In the place of the folder's.
+        level: Give every picture the project's one size and quality first; without it, they have it.
 
     Raises:
         ModelError: A file is missing or cannot be loaded.
     """
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
-        self._card = read_card(folder)
+    def __init__(
+        self, folder: Path, threads: int | None = None, *, card: ModelCard | None = None, level: bool = True
+    ) -> None:
+        self._card, self._level = card or read_card(folder / "card.json"), level
         self._threads = threads or min(8, os.cpu_count() or 1)
         try:
             self._encoder = _session(folder / "encoder.onnx", 1)
@@ -138,17 +142,41 @@ class NanoModel:
     ) -> list[Logits]:
         return [Logits(row) for row in self._first_answers(self._see(pictures), question, prefix)]
 
+    def answer_logits_questions(
+        self, image: LoadedImage, questions: Sequence[str], prefix: str = ANSWER_PREFIX
+    ) -> list[Logits]:
+        if not questions:
+            return []
+        return [
+            Logits(row)
+            for row in self._next_logits(image, [self.answer_slot_ids(q, prefix) for q in questions])
+        ]
+
     def generate(
         self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160
     ) -> Iterator[str]:
+        for step in self.steps(image, messages, max_tokens=max_tokens):
+            if step.text:
+                yield step.text
+
+    def steps(
+        self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160
+    ) -> Iterator[Step]:
         ids: list[int] = []
         said = ""
-        for (token,) in self._decode(image, [self.read(messages)], max_tokens):
+        for (token,), (logits,) in self._decode(image, [self.read(messages)], max_tokens):
             ids.append(token)
             text = self.text(ids)
-            if not text.endswith("\ufffd"):  # an unfinished multi-byte character
-                yield text[len(said) :]
-                said = text
+            if text.endswith("\ufffd"):  # an unfinished multi-byte character
+                text = said
+            yield Step(token, text[len(said) :], logits, token == self.end_id)
+            said = text
+
+    def token_text(self, token: int) -> str:
+        return self._tokenizer.decode([token])
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        return len(self.read(messages))
 
     def generate_batch(
         self, image: LoadedImage, conversations: Sequence[Sequence[Message]], *, max_tokens: int = 160
@@ -157,7 +185,7 @@ class NanoModel:
             return []
         answers: list[list[int]] = [[] for _ in conversations]
         done = [False] * len(conversations)
-        for tokens in self._decode(image, [self.read(c) for c in conversations], max_tokens):
+        for tokens, _ in self._decode(image, [self.read(c) for c in conversations], max_tokens):
             for row, token in enumerate(tokens):
                 done[row] = done[row] or token == self._ids[END]
                 if not done[row]:
@@ -219,7 +247,7 @@ class NanoModel:
         """What the decoder is shown of RGB pictures. One picture a run: int8 scales depend on the batch."""
 
         def one(picture: Image.Image) -> _Seen:
-            grid, stats = self.encode(view(picture)[None])
+            grid, stats = self.encode(view(picture, level=self._level)[None])
             visual, words, scores = self._abstractor.run(None, {"grid": grid, "stats": stats})
             return _Seen(visual, _Read(words, scores))
 
@@ -317,22 +345,24 @@ class NanoModel:
     def _next_logits(self, image: LoadedImage, rows: Sequence[list[int]]) -> Float:
         return self._start(image, rows)[0]
 
-    def _decode(self, image: LoadedImage, rows: Sequence[list[int]], max_tokens: int) -> Iterator[list[int]]:
-        """Greedy decoding, all rows together; yields one token a row until all have ended."""
+    def _decode(
+        self, image: LoadedImage, rows: Sequence[list[int]], max_tokens: int
+    ) -> Iterator[tuple[list[int], Float]]:
+        """Greedy decoding, all rows together; yields a token a row and their logits until all have ended."""
         logits, cache, pads, prefix = self._start(image, rows)
         read = prefix.read.repeat(len(rows))
         visual = np.zeros((len(rows), 1, self._width), np.float32)
         said: list[list[int]] = [[] for _ in rows]
-        for _ in range(max_tokens):
+        for left in reversed(range(max_tokens)):
             tokens = [
                 self.end_id if s[-1:] == [self.end_id] else next_token(row, s)
                 for row, s in zip(logits, said, strict=True)
             ]
             for token, s in zip(tokens, said, strict=True):
                 s.append(token)
-            if all(token == self.end_id for token in tokens):
+            yield tokens, logits
+            if not left or all(token == self.end_id for token in tokens):
                 return
-            yield tokens
             texts = [[*row, *s] for row, s in zip(rows, said, strict=True)]
             ids = np.array(tokens, np.int64)[:, None]
             logits, cache = self._run(ids, visual, cache, read, texts, pads, prefix.length)

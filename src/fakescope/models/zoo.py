@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from functools import lru_cache
 from pathlib import Path
 
 import yaml
 
 from fakescope.errors import ModelError
-from fakescope.models.base import Band, Calibration, ForensicModel, ModelCard
+from fakescope.models.base import ForensicModel, ModelCard
+from fakescope.models.card import read_card
 from fakescope.models.names import ModelName, parse_name
 
 DEFAULT_MODEL = "fakescope-nano"
 OWN_CARD = "fakescope_card.json"
 """In a folder of transformers: label words and calibration, as tuning and `fakescope calibrate` write them."""
+
+NANO_CARD = "card.json"
 
 _FOLDERS = {DEFAULT_MODEL: Path(__file__).parent / "nano_weights"}
 
@@ -28,7 +30,7 @@ UNTUNED = (
 
 def list_models() -> list[ModelCard]:
     """Cards of all models that have a name: what ships first, then backbones that must be fetched."""
-    return [*(read_card(folder) for folder in _FOLDERS.values()), *_backbones().values()]
+    return [*(read_card(folder / NANO_CARD) for folder in _FOLDERS.values()), *_backbones().values()]
 
 
 def card_text(name: str) -> str:
@@ -41,37 +43,80 @@ def card_text(name: str) -> str:
     if backbone is not None:
         return _brief(backbone)
     try:
-        return (_folder(name) / "MODEL_CARD.md").read_text(encoding="utf-8")
+        return (folder_of(name) / "MODEL_CARD.md").read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise ModelError(f"{name!r} has no readable MODEL_CARD.md: {error}", "reinstall fakescope") from error
 
 
-def load_model(name: str | None = None) -> ForensicModel:
+def load_model(name: str | None = None, *, level: bool = True) -> ForensicModel:
     """A model ready to be asked. The same name gives the same loaded model.
 
     Args:
         name: A name from `list_models`; a folder that `fakescope.train.export` or transformers wrote; `hf:NAME` or
-            `hf:NAME@REVISION` on the hub; with settings after a `?`, see `fakescope.models.names`. By default the
-            embedded fakescope-nano.
+            `hf:NAME@REVISION` on the hub; the address of an OpenAI-compatible server; with settings after a `?`, see
+            `fakescope.models.names`. By default the embedded fakescope-nano.
+        level: Give every picture the project's one size and quality first; without it, they have it.
 
     Raises:
         ModelError: There is no such model, or it cannot be loaded.
         MissingExtraError: Its packages are not installed.
     """
-    return _load(name or DEFAULT_MODEL)
+    return _load(name or DEFAULT_MODEL, level)
 
 
 @lru_cache(maxsize=2)
-def _load(text: str) -> ForensicModel:
+def _load(text: str, level: bool) -> ForensicModel:
     name = parse_name(text)
-    backbone = _backbones().get(name.source)
-    if name.hub or backbone or _of_transformers(name.source):
-        return _load_hf(name, backbone)
+    if name.remote:
+        from fakescope.models.remote.load import load_remote
+
+        return load_remote(name.source, name.remote, read_card(name.card) if name.card else None)
+    if is_of_transformers(name):
+        from fakescope.models.hf.forensic import HfModel
+        from fakescope.models.hf.load import load_parts
+
+        card = card_of(name)  # one that cannot be read is told before weights are
+        return HfModel(*load_parts(source_of(name), name.options), card, level=level)
     if name.given:
-        raise ModelError(f"{name.source!r} has no settings", "they are for models of transformers")
+        raise ModelError(f"{name.source!r} has no settings but `card`", "they are for models of transformers")
     from fakescope.models.nano import NanoModel
 
-    return NanoModel(_folder(name.source))
+    return NanoModel(folder_of(name.source), card=card_of(name), level=level)
+
+
+def is_of_transformers(name: ModelName) -> bool:
+    """Whether a name is that of a model of transformers: on the hub, in the zoo, or a folder of one."""
+    return not name.remote and (name.hub or name.source in _backbones() or _has_config(name.source))
+
+
+def card_of(name: ModelName) -> ModelCard:
+    """The card that a model here is read with: the one that the name brings, its folder's own, or the zoo's.
+
+    Raises:
+        ModelError: It cannot be read.
+    """
+    if name.card:
+        return read_card(name.card)
+    if not is_of_transformers(name):
+        return read_card(folder_of(name.source) / NANO_CARD)
+    source = source_of(name)
+    for folder in (Path(name.options.adapter or source), Path(source)):
+        if (folder / OWN_CARD).is_file():
+            return read_card(folder / OWN_CARD)
+    known = _backbones().get(name.source)
+    return known or ModelCard(
+        name=Path(source).name, revision="unknown", licence="as its own card says", fake_words=("fake",),
+        real_words=("real",), summary="A model of transformers.", limits=UNTUNED, source=source,
+    )  # fmt: skip
+
+
+def own_card_of(text: str) -> Path | None:
+    """The file with the card of a model of transformers that is a folder here; None for all others."""
+    name = parse_name(text)
+    folder = Path(name.options.adapter or name.source)
+    if name.remote or name.hub or name.card or not _has_config(str(folder)):
+        return None
+    return folder / OWN_CARD
 
 
 def source_of(name: ModelName) -> str:
@@ -80,27 +125,7 @@ def source_of(name: ModelName) -> str:
     return backbone.source if backbone and not name.hub else name.source
 
 
-def _load_hf(name: ModelName, backbone: ModelCard | None) -> ForensicModel:
-    from fakescope.models.hf.forensic import HfModel
-    from fakescope.models.hf.load import load_parts
-
-    source = source_of(name)
-    card = backbone or _card_of(Path(name.options.adapter or source), Path(source))
-    return HfModel(*load_parts(source, name.options), card)
-
-
-def _card_of(*folders: Path) -> ModelCard:
-    """The card in the first folder that has one, or else what can be said of an unknown model."""
-    for folder in folders:
-        if (folder / OWN_CARD).is_file():
-            return read_card(folder, OWN_CARD)
-    return ModelCard(
-        name=folders[-1].name, revision="unknown", licence="as its own card says", fake_words=("fake",),
-        real_words=("real",), summary="A model of transformers.", limits=UNTUNED, source=str(folders[-1]),
-    )  # fmt: skip
-
-
-def _of_transformers(source: str) -> bool:
+def _has_config(source: str) -> bool:
     with contextlib.suppress(OSError):  # such as a name too long for a path
         return any((Path(source) / name).is_file() for name in ("config.json", "adapter_config.json"))
     return False
@@ -141,37 +166,18 @@ def _brief(card: ModelCard) -> str:
 """
 
 
-def _folder(name: str) -> Path:
+def folder_of(name: str) -> Path:
+    """The folder of a model in ONNX.
+
+    Raises:
+        ModelError: There is none.
+    """
     if name in _FOLDERS:
         return _FOLDERS[name]
     with contextlib.suppress(OSError):  # such as a name too long for a path
-        if (Path(name) / "card.json").is_file():
+        if (Path(name) / NANO_CARD).is_file():
             return Path(name)
     raise ModelError(
         f"there is no model named {name!r}",
         f"known are: {', '.join([*_FOLDERS, *_backbones()])}; or give a model folder, or hf:NAME",
     )
-
-
-def read_card(folder: Path, file: str = "card.json") -> ModelCard:
-    """The card in a folder.
-
-    Raises:
-        ModelError: The file is missing or does not hold a card.
-    """
-    try:
-        values = json.loads((folder / file).read_text(encoding="utf-8"))
-        return ModelCard(
-            **{
-                **values,
-                "fake_words": tuple(values["fake_words"]),
-                "real_words": tuple(values["real_words"]),
-                "limits": tuple(values.get("limits", ())),
-                "calibration": Calibration(**values.get("calibration", {})),
-                "band": Band(**values.get("band", {})),
-            }
-        )
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ModelError(
-            f"the model card in {folder} cannot be read: {error}", "reinstall fakescope"
-        ) from error

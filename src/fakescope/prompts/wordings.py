@@ -86,3 +86,17 @@ ANALYSE: tuple[str, ...] = (
     "Inspect the image from local to global and conclude.",
     "Walk me through the signs before you judge.",
 )
+
+FAKE_FIRST: tuple[str, ...] = (
+    "What is the authenticity of this image, fake or real?",
+    "Is this image fake or real?",
+    "Judge the authenticity of this picture: fake or real.",
+    "Would you call this picture fake or real?",
+)
+REAL_FIRST: tuple[str, ...] = (
+    "What is the authenticity of this image, real or fake?",
+    "Is this image real or fake?",
+    "Judge the authenticity of this picture: real or fake.",
+    "Would you call this picture real or fake?",
+)
+"""The same questions with their options in the other order; calibration measures what wording and order change."""

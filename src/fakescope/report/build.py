@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from fakescope.images.text import clean_text
-from fakescope.records import CredentialFact, Evidence, Examination, Finding, Region
+from fakescope.records import CredentialFact, Evidence, Examination, Finding, Region, Verdict
 from fakescope.report import words
 from fakescope.taxonomy import BY_ID
 
@@ -190,12 +190,19 @@ def _notes(examination: Examination) -> tuple[str, ...]:
     return notes
 
 
+def _bounds(verdict: Verdict) -> str:
+    if verdict.p_fake_bounds is None:
+        return ""
+    low, high = verdict.p_fake_bounds
+    return f"; anywhere from {low:.4f} to {high:.4f}, for the server told only its likeliest tokens"
+
+
 def _method(examination: Examination) -> tuple[tuple[str, str], ...]:
     verdict = examination.verdict
     low, high = verdict.band
     rows = (
         ("Model", f"{examination.model}, revision {examination.model_revision}"),
-        ("p_fake", f"{verdict.p_fake:.4f} (log-likelihood ratio {verdict.llr:+.2f} nats)"),
+        ("p_fake", f"{verdict.p_fake:.4f} (log-likelihood ratio {verdict.llr:+.2f} nats)" + _bounds(verdict)),
         ("Threshold", f"{verdict.threshold:.2f}, inconclusive from {low:.2f} to {high:.2f}"),
         ("Answer mass", f"{verdict.answer_mass:.3f} of the next-token probability is on the answer words"),
         ("Calibration", verdict.calibration),

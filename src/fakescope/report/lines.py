@@ -31,6 +31,9 @@ class DetectionLine(_Line):
     label: Label | None = Field(description="null when the verdict is inconclusive; see reason")
     reason: str | None = Field(description="why the verdict is inconclusive, else null")
     p_fake: float = Field(ge=0, le=1, description="calibrated probability that a generator made the image")
+    p_fake_bounds: tuple[float, float] | None = Field(
+        description="between which p_fake lies, when a server told only its likeliest tokens; else null"
+    )
     llr: float = Field(description="calibrated log-likelihood ratio in nats; above 0 speaks for fake")
     answer_mass: float = Field(ge=0, le=1, description="next-token probability on the candidate words")
     threshold: float = Field(ge=0, le=1, description="p_fake at and above which the label is fake")
@@ -130,7 +133,9 @@ def _detection_fields(examination: Examination) -> dict[str, Any]:
     verdict = examination.verdict
     of_image = ("schema_version", "path", "sha256", "format", "width_px", "height_px", "size_bytes")
     of_run = ("model", "model_revision", "prompt_hash", "seconds")
-    of_verdict = ("label", "reason", "p_fake", "llr", "answer_mass", "threshold", "band", "calibration")
+    of_verdict = (
+        "label", "reason", "p_fake", "p_fake_bounds", "llr", "answer_mass", "threshold", "band", "calibration",
+    )  # fmt: skip
     fields = {name: getattr(examination, name) for name in of_image + of_run}
     return fields | {name: getattr(verdict, name) for name in of_verdict}
 

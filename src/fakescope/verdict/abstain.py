@@ -16,7 +16,11 @@ MOST_EDGES = 64
 
 
 def reason_to_abstain(
-    p_fake: float, answer_mass: float, band: Band, mass_over: str = "vocabulary"
+    p_fake: float,
+    answer_mass: float,
+    band: Band,
+    mass_over: str = "vocabulary",
+    bounds: tuple[float, float] | None = None,
 ) -> str | None:
     """Why the model should not commit itself, in words, or None when it may.
 
@@ -25,6 +29,7 @@ def reason_to_abstain(
         answer_mass: Share of next-token probability on the candidate words.
         band: The inconclusive zone [low, high) and the least answer mass.
         mass_over: "vocabulary", or "top_k" when only a server's most probable tokens are known.
+        bounds: Between which p_fake lies, when a server kept back what settles it.
     """
     if answer_mass < band.min_mass:
         among = " among the tokens that the server returned" if mass_over == "top_k" else ""
@@ -36,6 +41,11 @@ def reason_to_abstain(
         return (
             f"the probability of fake, {p_fake:.2f}, lies in the inconclusive zone from {band.low:.2f} to "
             f"{band.high:.2f}, where this model is wrong too often"
+        )
+    if bounds is not None and not (bounds[0] >= band.high or bounds[1] < band.low):
+        return (
+            f"the server returned too few tokens: the probability of fake lies anywhere from {bounds[0]:.2f} to "
+            f"{bounds[1]:.2f}"
         )
     return None
 

@@ -30,6 +30,9 @@ DEEPEST_NATS = 1e4
 """Logits further than this under the largest count as this far: -inf masks stay finite, and p is 0 or 1
 anyway."""
 
+ROUNDING = 1e-4
+"""Probabilities of a server's list add up to 1 within this."""
+
 
 @dataclass(frozen=True)
 class SoftScore:
@@ -42,6 +45,8 @@ class SoftScore:
         mass_over: What the softmax ran over. Under "top_k" the tokens that a server did not return are
             missing from the denominator, so `answer_mass` is an upper bound.
         missing: How many candidate tokens the server did not return (0 for a whole vocabulary).
+        llr_low: The least llr that the logits allow: `llr`, or -inf where a candidate for fake is missing.
+        llr_high: The greatest: `llr`, or inf where a candidate for real is missing.
     """
 
     llr: FloatArray
@@ -49,6 +54,8 @@ class SoftScore:
     answer_mass: FloatArray
     mass_over: Literal["vocabulary", "top_k"] = "vocabulary"
     missing: int = 0
+    llr_low: FloatArray | None = None
+    llr_high: FloatArray | None = None
 
 
 def sigmoid(x: Any) -> FloatArray:
@@ -84,8 +91,10 @@ def soft_score(values: Any, sets: CandidateSets, form: Form = "paper") -> SoftSc
 def soft_score_logits(logits: Logits, sets: CandidateSets, form: Form = "paper") -> SoftScore:
     """Score one answer slot as a model returns it: a whole vocabulary, or only its top k tokens.
 
-    A candidate outside the top k gets the smallest logit that was returned, the most it can have, so the llr
-    errs towards 0 and never away from it. Such a stand-in adds nothing to `answer_mass`.
+    A candidate outside the top k gets the most it can have: the smallest logit that was returned or, where
+    log-probabilities are known, all that the others leave of 1, whichever is less. The llr so errs towards 0 and never
+    away from it. Such a stand-in adds nothing to `answer_mass`. A missing candidate may as well have no probability at
+    all, so on that side the llr has no bound.
     """
     if logits.token_ids is None:
         return soft_score(logits.values, sets, form)
@@ -95,12 +104,27 @@ def soft_score_logits(logits: Logits, sets: CandidateSets, form: Form = "paper")
         raise ModelError(
             "The top-k logits do not match their token ids", "one logit for each distinct token id"
         )
+    most = _most(z, logits.logprobs)
+    fake, real = ([z[where[i]] if i in where else most for i in ids] for ids in (sets.fake, sets.real))
+    llr = _pool(np.asarray(fake), form) - _pool(np.asarray(real), form)
     found = [where[i] for i in (*sets.fake, *sets.real) if i in where]
     missing = len(sets.fake) + len(sets.real) - len(found)
-    fake, real = ([z[where[i]] if i in where else z.min() for i in ids] for ids in (sets.fake, sets.real))
-    llr = _pool(np.asarray(fake), form) - _pool(np.asarray(real), form)
-    log_mass = logsumexp(z[found]) - logsumexp(z) if found else -np.inf
-    return SoftScore(llr, sigmoid(llr), np.exp(np.minimum(log_mass, 0.0)), "top_k", missing)
+    whole = 0.0 if logits.logprobs else logsumexp(z)
+    log_mass = logsumexp(z[found]) - whole if found else -np.inf
+    return SoftScore(
+        llr, sigmoid(llr), np.exp(np.minimum(log_mass, 0.0)), "vocabulary" if logits.logprobs else "top_k", missing,
+        llr_low=llr if all(i in where for i in sets.fake) else np.array(-np.inf),
+        llr_high=llr if all(i in where for i in sets.real) else np.array(np.inf),
+    )  # fmt: skip
+
+
+def _most(z: FloatArray, logprobs: bool) -> float:
+    """The greatest logit that a token can have which is not among the most probable ones."""
+    if not logprobs:
+        return float(z.min())
+    rest = 1.0 - float(np.exp(z).sum())
+    # Under the rounding of servers' numbers the rest says nothing; the smallest that was returned still bounds it.
+    return min(float(z.min()), float(np.log(rest))) if rest > ROUNDING else float(z.min())
 
 
 def logsumexp(z: FloatArray) -> FloatArray:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from fakescope.chain.teachers.base import Picture, Reply, Request
 from fakescope.chain.teachers.hosted import HostedTeacher, Manner, answer_text, turn
-from fakescope.chain.teachers.http_faults import HttpError, retry_after, said_in
+from fakescope.chain.teachers.http_faults import HttpError
+from fakescope.servers import retry_after, said_in
 
 TOOL = "answer"
 _CUT = ("max_tokens", "model_context_window_exceeded")

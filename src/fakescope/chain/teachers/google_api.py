@@ -11,7 +11,8 @@ from google.genai import errors, types
 
 from fakescope.chain.teachers.base import Picture, Reply, Request
 from fakescope.chain.teachers.hosted import HostedTeacher, Manner, answer_text, turn
-from fakescope.chain.teachers.http_faults import HttpError, retry_after, said_in, seconds_in
+from fakescope.chain.teachers.http_faults import HttpError
+from fakescope.servers import retry_after, said_in, seconds_in
 
 _REFUSED = re.compile(r"SAFETY|RECITATION|BLOCKLIST|PROHIBITED|SPII|ESCALATION|MODEL_ARMOR|JAILBREAK")
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
-import time
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 from fakescope.chain.teachers.base import Fault
 
-_MOST_WAIT_S = 3600.0
 _OUT_OF_MONEY = re.compile(r"insufficient_quota|billing_hard_limit|credit balance", re.IGNORECASE)
 _FILTERED = re.compile(r"content_filter|content_policy|content management policy", re.IGNORECASE)
 
@@ -43,34 +38,3 @@ def fault_of(status: int, said: str = "") -> Fault:
     if status >= 500 or status == 409:
         return Fault.SERVER_ERROR
     return Fault.REFUSED if _FILTERED.search(said) else Fault.BAD_REQUEST
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a server asks to be left alone, said as milliseconds, seconds or a date; None if it does not say."""
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        if (seconds := seconds_in(headers.get(name, ""), unit)) is not None:
-            return seconds
-    try:
-        until = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(0.0, until - time.time()), _MOST_WAIT_S)
-
-
-def seconds_in(text: str, unit: float = 1.0) -> float | None:
-    """A number of seconds that a server sent; None if it is no sensible one."""
-    try:
-        seconds = float(text) * unit
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and 0.0 <= seconds <= _MOST_WAIT_S else None
-
-
-def said_in(body: object, fallback: str) -> str:
-    """What the body of an error says: message and codes, however the server wraps them."""
-    if isinstance(body, dict) and isinstance(body.get("error"), dict | str):
-        body = body["error"]
-    if not isinstance(body, dict):
-        return str(body or fallback)
-    names = ("message", "detail", "type", "code", "param", "status")
-    return " | ".join(str(body[name]) for name in names if body.get(name)) or fallback

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fakescope.chain.teachers.base import Teacher
-from fakescope.chain.teachers.keys import check_url, find_key
 from fakescope.errors import MissingExtraError, ModelError
+from fakescope.servers import check_url, find_key
 
 PROVIDERS = {
     "nano": "the embedded fakescope-nano, offline",

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from fakescope.chain.teachers.base import Picture, Reply, Request
 from fakescope.chain.teachers.hosted import HostedTeacher, Manner, answer_text, turn
-from fakescope.chain.teachers.http_faults import HttpError, retry_after, said_in
+from fakescope.chain.teachers.http_faults import HttpError
+from fakescope.servers import retry_after, said_in
 
 _NO_KEY = "none"  # the client wants one; servers without keys do not look at it
 

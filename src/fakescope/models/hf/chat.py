@@ -10,6 +10,7 @@ from fakescope.errors import ModelError
 from fakescope.images.text import clean_text
 from fakescope.models.hf.load import load_parts
 from fakescope.models.hf.options import LoadOptions
+from fakescope.models.hf.stream import end_tokens
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -67,7 +68,7 @@ class ChatModel:
         length = inputs["input_ids"].shape[1]
         answer = produced[0, length:]
         words = self._processor.batch_decode(answer[None], skip_special_tokens=True)[0]
-        ended = len(answer) < max_tokens or int(answer[-1]) in self._ends()
+        ended = len(answer) < max_tokens or int(answer[-1]) in end_tokens(self._model)
         return ChatAnswer(words, length, len(answer), ended)
 
     def _inputs(self, images: Sequence[Image.Image], system: str, text: str) -> Any:
@@ -94,10 +95,6 @@ class ChatModel:
         except TemplateError:  # how templates say that they know no system prompt
             both = {"type": "text", "text": f"{system}\n\n{text}"}
             return rendered([{"role": "user", "content": [*pictures, both]}])
-
-    def _ends(self) -> set[int]:
-        ends = self._model.generation_config.eos_token_id
-        return set(ends) if isinstance(ends, list | tuple) else {ends}
 
 
 def load_chat_model(source: str, *, trust_code: bool = False, device: str | None = None) -> ChatModel:

@@ -14,12 +14,12 @@ from fakescope.errors import ModelError
 from fakescope.images.load import LoadedImage
 from fakescope.images.preprocess import levelled
 from fakescope.images.text import clean_text
-from fakescope.models.base import ANSWER_PREFIX, Logits, ModelCard
+from fakescope.models.base import ANSWER_PREFIX, Logits, ModelCard, Step
 from fakescope.models.hf.encode import Encoded, Encoder, Side
 from fakescope.models.hf.prompt import Prompt, Prompter
 from fakescope.models.hf.shared import MIXING, Prefix, next_logits, read_prefix, split
 from fakescope.models.hf.slots import Slot, find_slot, single_token
-from fakescope.models.hf.stream import stream_text
+from fakescope.models.hf.stream import Seen, end_tokens, stream_text
 from fakescope.prompts.paper import AUTHENTICITY_QUESTION
 from fakescope.records import Message
 
@@ -99,14 +99,44 @@ class HfModel:
             found += [Logits(row) for row in rows.cpu().numpy()]
         return found
 
+    def answer_logits_questions(
+        self, image: LoadedImage, questions: Sequence[str], prefix: str = ANSWER_PREFIX
+    ) -> list[Logits]:
+        if not questions:
+            return []
+        prompts = [self._prompter.render(_asked(question, prefix)) for question in questions]
+        slots = [Slot((), tuple(self._encoder.ids(prompt)), 0) for prompt in prompts]
+        return [Logits(row) for row in self._logits_of(image, prompts, slots)]
+
     def generate(
         self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160
     ) -> Iterator[str]:
         with _told():
-            inputs = self._encode([image.pixels], [self._prompter.render(messages)], "left").inputs
-            context = inputs["input_ids"][0, -CONTEXT_TOKENS:].tolist()
-            run = self._generator(inputs, max_tokens)
-            yield from stream_text(run, self._decode, context)
+            fresh = messages[-1].role != "assistant"
+            for _, text, _ in self._stream(image, messages, max_tokens):
+                text = text.lstrip(" ") if fresh else text
+                fresh = fresh and not text
+                if text:
+                    yield text
+
+    def steps(
+        self, image: LoadedImage, messages: Sequence[Message], *, max_tokens: int = 160
+    ) -> Iterator[Step]:
+        ends = end_tokens(self._model)
+        with _told(), _heard(self._model) as last:
+            for (token,), text, logits in self._stream(image, messages, max_tokens, last):
+                yield Step(token, text, logits, token in ends)
+
+    def token_text(self, token: int) -> str:
+        context = self._tokenizer("a", add_special_tokens=False)[
+            "input_ids"
+        ]  # SentencePiece drops a first blank
+        before: str = self._tokenizer.decode(context)
+        text: str = self._tokenizer.decode([*context, token])
+        return text[len(before) :]
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        return len(self._encoder.ids(self._prompter.render(messages)))
 
     def generate_batch(
         self, image: LoadedImage, conversations: Sequence[Sequence[Message]], *, max_tokens: int = 160
@@ -118,7 +148,7 @@ class HfModel:
                 inputs = self._encode([image.pixels] * len(prompts), prompts, "left").inputs
                 produced = self._generator(inputs, max_tokens)(None)
             new = produced[:, inputs["input_ids"].shape[1] :].tolist()
-            answers += [self._decode(row).strip() for row in new]
+            answers += [self._decode(row).rstrip("\ufffd").strip() for row in new]  # a character cut in two
         return answers
 
     def choice_logits(
@@ -183,6 +213,13 @@ class HfModel:
 
     # -- the model --------------------------------------------------------------------------------------------
 
+    def _stream(
+        self, image: LoadedImage, messages: Sequence[Message], max_tokens: int, seen: Seen = lambda: None
+    ) -> Iterator[tuple[list[int], str, Any]]:
+        inputs = self._encode([image.pixels], [self._prompter.render(messages)], "left").inputs
+        context = inputs["input_ids"][0, -CONTEXT_TOKENS:].tolist()
+        yield from stream_text(self._generator(inputs, max_tokens), self._decode, context, seen)
+
     def _read(self, pictures: Sequence[Image.Image], prompts: Sequence[Prompt], drop: int = 0) -> Tensor:
         """float32 [rows, vocabulary]: next-token logits, one prefill for all rows."""
         import torch
@@ -215,6 +252,22 @@ class HfModel:
     def _decode(self, ids: list[int]) -> str:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
         return text
+
+
+@contextmanager
+def _heard(model: Any) -> Iterator[Callable[[], Float]]:
+    """Gives the logits of the last position that the model came to: before generation rules anything out."""
+    held: list[Float] = []
+
+    def keep(module: Any, args: Any, out: Any) -> None:
+        held[:] = [out.logits[0, -1].float().cpu().numpy()]
+
+    bare = model.get_base_model() if hasattr(model, "get_base_model") else model
+    hook = bare.register_forward_hook(keep)
+    try:
+        yield lambda: held[0]
+    finally:
+        hook.remove()
 
 
 @contextmanager

@@ -16,6 +16,13 @@ from fakescope.models.hf.tiles import limit_tiles
 _LOADING = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, AttributeError)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _MOST_JSON_BYTES = 1_000_000
+KEPT_WHOLE = [
+    rf"(.*\.)?{name}"
+    for name in (
+        "lm_head", "multi_modal_projector", "connector", "visual_abstractor", "merger", "deepstack_merger_list",
+    )
+]  # fmt: skip
+"""Names, as patterns, of modules that bitsandbytes leaves as they are: small, sensitive, and what stage 1 trains."""
 
 
 def load_parts(source: str, options: LoadOptions | None = None) -> tuple[Any, Any]:
@@ -147,7 +154,7 @@ def _model(source: str, options: LoadOptions) -> Any:
     if options.attention:
         how["attn_implementation"] = options.attention
     if options.quantise:
-        how["quantization_config"] = _quantisation(options.quantise)
+        how["quantization_config"] = _quantisation(options.quantise, place)
     if options.quantise or place == "auto":
         how["device_map"] = place if place == "auto" else {"": place}
     model = AutoModelForImageTextToText.from_pretrained(source, **how, **_common(source, options))
@@ -176,21 +183,25 @@ def _dtype(options: LoadOptions, place: str) -> Any:
     return torch.float32 if place == "cpu" and not options.quantise else "auto"
 
 
-def _quantisation(kind: str) -> Any:
+def _quantisation(kind: str, place: str) -> Any:
     import torch
     from transformers import BitsAndBytesConfig, TorchAoConfig
 
     try:
         if kind == "int8":
-            return BitsAndBytesConfig(load_in_8bit=True)
+            return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=KEPT_WHOLE)
         if kind == "nf4":
             return BitsAndBytesConfig(
                 load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
-                bnb_4bit_compute_dtype=torch.bfloat16,
+                bnb_4bit_compute_dtype=torch.bfloat16, llm_int8_skip_modules=KEPT_WHOLE,
             )  # fmt: skip
         from torchao.quantization import Int4WeightOnlyConfig, Int8WeightOnlyConfig
 
-        return TorchAoConfig(Int8WeightOnlyConfig() if kind == "torchao-int8" else Int4WeightOnlyConfig())
+        if kind == "torchao-int8":
+            return TorchAoConfig(Int8WeightOnlyConfig())
+        if place == "cpu":
+            raise ModelError("torchao-int4 needs a GPU", "nf4, int8 and torchao-int8 run on a CPU, too")
+        return TorchAoConfig(Int4WeightOnlyConfig(int4_packing_format="tile_packed_to_4d"))
     except ImportError as error:
         raise MissingExtraError(f"quantisation to {kind}", "quantise") from error
 

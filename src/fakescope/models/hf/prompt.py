@@ -92,7 +92,9 @@ class Prompter:
             add_generation_prompt=turns[-1].role != "assistant",
             continue_final_message=begun,
         )
-        return rendered
+        # A blank before an answer is part of the answer's first token, in training as in use: alone it would be a
+        # token that the model has never seen there.
+        return rendered if begun else rendered.rstrip(" ")
 
     def _bare(self, turns: Sequence[Message], images: int) -> Prompt:
         begun = turns[-1].content if turns[-1].role == "assistant" else ""

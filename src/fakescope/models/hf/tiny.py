@@ -46,7 +46,7 @@ def template(user: str, assistant: str, image: str, end: str = END) -> str:
         "{%- endfor -%}{%- endif -%}"
         f"{{{{- '{end}' if m.role == 'assistant' else '\\n' -}}}}"
         "{%- endfor -%}"
-        f"{{%- if add_generation_prompt -%}}{{{{- '{assistant}' -}}}}{{%- endif -%}}"
+        f"{{%- if add_generation_prompt -%}}{{{{- '{assistant.rstrip(' ')}' -}}}}{{%- endif -%}}"
     )
 
 

@@ -1,13 +1,18 @@
-"""Keys and addresses of servers. Keys come from environment variables alone."""
+"""Servers of others: their addresses, their keys (from environment variables alone), and how they say no."""
 
 from __future__ import annotations
 
+import math
 import os
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from fakescope.errors import ModelError
 from fakescope.images.text import clean_text
 
+_MOST_WAIT_S = 3600.0
 _VARIABLES = {
     "openai": ("OPENAI_API_KEY",),
     "anthropic": ("ANTHROPIC_API_KEY",),
@@ -58,3 +63,34 @@ def check_url(url: str | None) -> str | None:
             f"{clean_text(url, 200)!r} is not the address of a server", "such as http://localhost:8000/v1"
         )
     return plain
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a server asks to be left alone, said as milliseconds, seconds or a date; None if it does not say."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        if (seconds := seconds_in(headers.get(name, ""), unit)) is not None:
+            return seconds
+    try:
+        until = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(0.0, until - time.time()), _MOST_WAIT_S)
+
+
+def seconds_in(text: str, unit: float = 1.0) -> float | None:
+    """A number of seconds that a server sent; None if it is no sensible one."""
+    try:
+        seconds = float(text) * unit
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and 0.0 <= seconds <= _MOST_WAIT_S else None
+
+
+def said_in(body: object, fallback: str) -> str:
+    """What the body of an error says: message and codes, however the server wraps them."""
+    if isinstance(body, dict) and isinstance(body.get("error"), dict | str):
+        body = body["error"]
+    if not isinstance(body, dict):
+        return str(body or fallback)
+    names = ("message", "detail", "type", "code", "param", "status")
+    return " | ".join(str(body[name]) for name in names if body.get(name)) or fallback

@@ -12,7 +12,7 @@ LEVELS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "records taxonomy errors config files",
-        "images prompts",
+        "images prompts servers",
         "models",
         "verdict",
         "explain",

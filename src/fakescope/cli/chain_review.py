@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from typing import Annotated
 
@@ -60,6 +59,7 @@ def review(
     except ModuleNotFoundError as error:
         raise MissingExtraError("the review room", "chain") from error
     from fakescope.cli.console import print_note
+    from fakescope.cli.listen import listener
 
     with open_chain(chain, root) as store:
         change_settings(store, judges=judges, reviewers=reviewers, voters=voters, reveal=reveal)
@@ -70,26 +70,11 @@ def review(
             make_app(store), host=host, port=port, log_level="warning", access_log=False, server_header=False
         )
         server = uvicorn.Server(config)
-        with _listener(host, port) as listener:
-            address = f"http://{host}:{listener.getsockname()[1]}"
+        with listener(host, port) as socket:
+            address = f"http://{host}:{socket.getsockname()[1]}"
             print_note(f"review room: {address}/" + (f"enter?token={token}" if token else ""))
             sys.stderr.flush()
-            server.run(sockets=[listener])
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    """The socket to listen on.
-
-    Raises:
-        DataError: The address cannot be used.
-    """
-    from fakescope.errors import DataError
-
-    try:
-        return socket.create_server((host, port), reuse_port=False)
-    except OSError as error:
-        why = f"{host}:{port} cannot be used: {error.strerror}"
-        raise DataError(why, "choose another --port, or 0 for any") from error
+            server.run(sockets=[socket])
 
 
 @people_app.command()

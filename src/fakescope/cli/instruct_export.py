@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fakescope.chain.counts import plain
 from fakescope.cli.chain_options import AsJson, Limit, print_json, print_table
 
 if TYPE_CHECKING:
@@ -72,6 +71,8 @@ def export(
 
 def _tell(done: Exported, out: Path, as_json: bool) -> None:
     if as_json:
+        from fakescope.chain.counts import plain
+
         print_json(plain(done))
         return
     rows = [(f"instructions in {split}", f"{count:,}") for split, count in done.instructions.items()]

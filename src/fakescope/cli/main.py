@@ -9,14 +9,17 @@ import typer
 
 from fakescope.cli.ask import ask
 from fakescope.cli.bench import app as bench_app
+from fakescope.cli.calibrate import calibrate
 from fakescope.cli.chain import app as chain_app
 from fakescope.cli.console import print_error, silence_stdout
 from fakescope.cli.data import app as data_app
 from fakescope.cli.detect import detect
 from fakescope.cli.examine import examine
 from fakescope.cli.exits import Exit
+from fakescope.cli.export import export
 from fakescope.cli.instruct import app as instruct_app
 from fakescope.cli.models import app as models_app
+from fakescope.cli.serve import serve
 from fakescope.cli.train import app as train_app
 from fakescope.errors import FakescopeError
 
@@ -31,6 +34,9 @@ app = typer.Typer(
 app.command()(examine)
 app.command()(detect)
 app.command()(ask)
+app.command()(serve)
+app.command()(calibrate)
+app.command()(export)
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(chain_app, name="chain")

@@ -8,8 +8,12 @@ from typing import Annotated
 import typer
 
 from fakescope.cli.chain_options import AsJson, print_json, print_table
+from fakescope.cli.train_pairs import pairs
+from fakescope.cli.train_plan import plan
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app.command()(pairs)
+app.command()(plan)
 
 
 @app.callback()
@@ -46,6 +50,8 @@ def run(
 
     plan = load_recipe(recipe)
     done = run_stage(replace(plan, model=model) if model else plan, data, images, out)
+    if not done.first:
+        return
     if as_json:
         print_json({"model": str(done.folder), "steps": done.steps, "loss": done.loss, "dev": done.dev})
         return

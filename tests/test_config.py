@@ -148,6 +148,8 @@ def test_every_configuration_that_ships_loads(path):
     if path.parent.name == "lmm":
         assert load_recipe(path).stage in path.stem
         return
+    if path.parent.name == "accelerate":  # read by that library, see tests/train/lmm/test_accelerate.py
+        return
     assert path.parent.name == "train", "say here which dataclass reads it"
     config = load_config(path, NanoConfig)
     assert config.align.name != config.tune.name

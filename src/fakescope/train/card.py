@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fakescope.errors import DataError
-from fakescope.models.zoo import read_card
+from fakescope.models.card import read_card
 
 _START, _END = "<!-- figures: made by fakescope.train.card -->", "<!-- end of figures -->"
 _NOT_STRICTLY_UNSEEN = {
@@ -60,7 +60,7 @@ def render(template: str, folder: Path, results: Path) -> str:
     return environment.get_template(template).render(
         not_strictly_unseen=_NOT_STRICTLY_UNSEEN,
         strict_auroc=_strict_auroc(detect),
-        card=read_card(folder),
+        card=read_card(folder / "card.json"),
         release=_read(folder / "release.json"),
         sources=_sources(folder / "sources.csv"),
         detection_rows=_DETECTION_ROWS,

@@ -4,55 +4,36 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 pytest.importorskip("torch")
 pytest.importorskip("trl")
 pytest.importorskip("datasets")
-sys.path.insert(0, str(Path(__file__).parents[2] / "instruct"))
+from safetensors import safe_open
 
-from made_records import make_record
+sys.path.insert(0, str(Path(__file__).parent))
 
-from fakescope.chain.release.write import ALL, Release, write_release
-from fakescope.errors import DataError
+from world import make_world
+
+from fakescope.errors import ConfigError, DataError, ModelError
 from fakescope.images.load import load_image
-from fakescope.instruct.build import Plan, build
-from fakescope.instruct.compose import Quota
 from fakescope.models.hf.tiny import save_tiny
 from fakescope.models.zoo import load_model
-from fakescope.records import Label
 from fakescope.train.lmm import stage
 from fakescope.train.lmm.folder import read_curve
 from fakescope.train.lmm.recipe import Lora, Recipe
 
 CLOSE = 1e-4
-COLOURS = {Label.FAKE: (210, 60, 60), Label.REAL: (60, 60, 210)}
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A model, a set of instructions, and its images: fakes are reddish and reals bluish."""
-    root = tmp_path_factory.mktemp("world")
-    records = [
-        make_record(n, label, split)
-        for label in Label
-        for n, split in enumerate(["train"] * 10 + ["dev"] * 4)
-    ]
-    write_release(records, root / "release", Release("made", "1"), statuses=ALL)
-    build(Plan(root / "release", root / "set", Quota(2, 2, 2, 2)))
-    (root / "images").mkdir()
-    draw = np.random.default_rng(0)
-    for record in records:
-        colour = np.array(COLOURS[record.image.label], float)  # type: ignore[index]
-        pixels = np.clip(colour + draw.normal(0, 30, (70, 80, 3)), 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(root / "images" / f"{record.image.id}.jpg")
-    save_tiny("llava-1.5", root / "base")
-    return {name: root / name for name in ("set", "images", "base")}
+    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def recipe(world: dict[str, Path], **changes: Any) -> Recipe:
@@ -136,6 +117,92 @@ def test_aligned_then_tuned_with_adapters(world: dict[str, Path], tmp_path: Path
     image = load_image(world["images"] / "fake12.jpg")
     base = load_model(str(aligned.folder)).answer_logits(image).values
     assert np.abs(model.answer_logits(image).values - base).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_texts_trackers_and_batches_of_like_length(world: dict[str, Path], tmp_path: Path) -> None:
+    tracker = "tensorboard" if find_spec("tensorboard") else "none"
+    grouped = recipe(world, grouping="length", tracker=tracker, dev_texts=3, parts=())
+    stage.train(grouped, world["set"], world["images"], tmp_path / "run")
+    said = [json.loads(line) for line in (tmp_path / "run" / "texts.jsonl").read_text().splitlines()]
+    assert {text["step"] for text in said} == {4, 8}
+    assert len(said) == 2 * 3 * 2  # looks, images, questions
+    assert {text["image"][:4] for text in said} == {"fake", "real"}
+    assert bool(list((tmp_path / "run").rglob("events.out.tfevents.*"))) == (tracker == "tensorboard")
+    curve = read_curve(tmp_path / "run")
+    assert 0 <= dict(curve["eval_dev_text_agrees"])[8] <= 1
+    words = [len(text["text"].split()) for text in said if text["step"] == 8]
+    assert dict(curve["eval_dev_text_words"])[8] == pytest.approx(sum(words) / len(words))
+
+
+@pytest.mark.slow
+def test_every_learned_token_counts_the_same_however_a_step_is_cut_into_passes(
+    world: dict[str, Path], tmp_path: Path
+) -> None:
+    """Qwen's models refuse the number of learned tokens, so passes with few and with many would weigh the same."""
+    base, curves = save_tiny("qwen2.5-vl", tmp_path / "base"), []
+    for batch in (4, 1):
+        cut = recipe(
+            world, model=str(base), trained=("projector", "language"), parts=(), steps=4, batch=batch,
+            accumulate=4 // batch, dev_images=0,
+        )  # fmt: skip
+        stage.train(cut, world["set"], world["images"], tmp_path / f"{batch}")
+        curves.append(dict(read_curve(tmp_path / f"{batch}")["loss"]))
+    assert curves[0] == pytest.approx(curves[1], abs=CLOSE)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_was_being_written_is_passed_over(world: dict[str, Path], tmp_path: Path) -> None:
+    short = recipe(world, steps=4, evaluate_every=2, dev_images=0)
+    stage.train(short, world["set"], world["images"], tmp_path / "run")
+    whole = dict(read_curve(tmp_path / "run")["loss"])
+    (tmp_path / "run" / "checkpoints" / "checkpoint-4" / "trainer_state.json").unlink()
+    (tmp_path / "run" / "curve.csv").unlink()
+    stage.train(short, world["set"], world["images"], tmp_path / "run")
+    again = dict(read_curve(tmp_path / "run")["loss"])
+    assert again.keys() == {3, 4}
+    assert again == pytest.approx({step: whole[step] for step in again}, abs=CLOSE)
+
+
+def test_packages_that_a_recipe_asks_for_are_asked_for_first(
+    world: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "find_spec", lambda name: None)
+    for changes, package in (({"liger": True}, "liger-kernel"), ({"tracker": "wandb"}, "wandb")):
+        with pytest.raises(ConfigError, match=f"pip install {package}"):
+            stage.train(recipe(world, **changes), world["set"], world["images"], tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_adapters_on_four_bits_learn_and_are_read_again(world: dict[str, Path], tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    quantised = f"{world['base']}?quantise=nf4"
+    tuned = stage.train(
+        recipe(world, model=quantised, trained=("projector",), lora=Lora(4, 8, 0.0), steps=6, dev_images=4),
+        world["set"], world["images"], tmp_path / "run",
+    )  # fmt: skip
+    assert 0 <= tuned.dev["dev_auroc"] <= 1
+    with safe_open(tuned.folder / "adapter_model.safetensors", "pt") as file:
+        names = list(file.keys())
+    assert any("multi_modal_projector" in name for name in names)
+    assert any("lora_B" in name for name in names)
+    losses = dict(read_curve(tmp_path / "run")["loss"])
+    assert losses[6] < losses[1]
+    image = load_image(world["images"] / "fake12.jpg")
+    assert np.isfinite(load_model(str(tuned.folder)).answer_logits(image).values).all()
+    with pytest.raises(ModelError, match="cannot learn"):
+        stage.train(recipe(world, model=quantised), world["set"], world["images"], tmp_path / "full")
+
+
+@pytest.mark.slow
+def test_projectors_in_lists_are_saved_beside_adapters(world: dict[str, Path], tmp_path: Path) -> None:
+    base = save_tiny("qwen3-vl", tmp_path / "base")
+    tuned = stage.train(
+        recipe(world, model=str(base), trained=("projector",), lora=Lora(4, 8, 0.0), steps=2, dev_images=0),
+        world["set"], world["images"], tmp_path / "run",
+    )  # fmt: skip
+    with safe_open(tuned.folder / "adapter_model.safetensors", "pt") as file:
+        assert any("deepstack_merger_list" in name for name in list(file.keys()))
 
 
 def test_what_is_missing_is_told_before_anything_is_trained(world: dict[str, Path], tmp_path: Path) -> None:

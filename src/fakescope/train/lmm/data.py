@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fakescope.errors import DataError, MissingExtraError
 from fakescope.instruct.pictures import Pictures
 from fakescope.instruct.read import read_images, read_manifest
+from fakescope.records import JsonObject
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,7 +27,13 @@ COLUMNS = ("id", "image", "part", "form", "answer", "messages")
 
 
 def load_rows(
-    folder: Path, split: str, *, parts: Sequence[str] = (), limit: int | None = None, seed: int = 0
+    folder: Path,
+    split: str,
+    *,
+    parts: Sequence[str] = (),
+    limit: int | None = None,
+    seed: int = 0,
+    lengths: bool = False,
 ) -> Any:
     """Instructions of a split as a `datasets.Dataset` with `COLUMNS`, in an order that the seed settles.
 
@@ -36,6 +43,7 @@ def load_rows(
         parts: Of these parts or forms only; all if empty.
         limit: At most so many.
         seed: Settles the order, and which ones are within the limit.
+        lengths: Add the column `length`, in characters.
 
     Raises:
         DataError: It is no finished set, or has nothing of that.
@@ -58,7 +66,12 @@ def load_rows(
     if not len(rows):
         raise DataError(f"{folder} has no instructions of {', '.join(parts) or split}")
     rows = rows.shuffle(seed=seed)
-    return rows if limit is None else rows.select(range(min(limit, len(rows))))
+    rows = rows if limit is None else rows.select(range(min(limit, len(rows))))
+    return rows.map(_lengths, batched=True, input_columns=["messages"]) if lengths else rows
+
+
+def _lengths(talks: Sequence[Sequence[JsonObject]]) -> dict[str, list[int]]:
+    return {"length": [sum(len(message["content"]) for message in talk) for talk in talks]}
 
 
 class PictureBook:

@@ -6,18 +6,20 @@ import csv
 import json
 import platform
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import fakescope
 from fakescope.files import sha256_of
-from fakescope.instruct.read import MANIFEST
 from fakescope.records import JsonObject
 from fakescope.train.lmm.recipe import Recipe
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy")
 CURVE = "curve.csv"
+TEXTS = "texts.jsonl"
 
 
 def describe(folder: Path, recipe: Recipe, data: Path, counts: JsonObject, rows: int) -> None:
@@ -26,15 +28,15 @@ def describe(folder: Path, recipe: Recipe, data: Path, counts: JsonObject, rows:
     Args:
         folder: Of the run.
         recipe: What is run.
-        data: The set of instructions.
+        data: The list of contents of what is trained on.
         counts: Group -> parameters and learning ones.
-        rows: Instructions that are trained on.
+        rows: Instructions, or pairs, that are trained on.
     """
     about = {
         "fakescope": fakescope.__version__,
         "code": _revision(),
         "recipe": asdict(recipe),
-        "data": {"folder": data.name, "sha256": sha256_of(data / MANIFEST), "instructions": rows},
+        "data": {"folder": data.parent.name, "sha256": sha256_of(data), "instructions": rows},
         "parameters": counts,
         "environment": {"python": platform.python_version(), "machine": platform.machine(), **_versions()},
     }
@@ -47,6 +49,13 @@ def add_row(folder: Path, step: int, row: dict[str, float]) -> None:
         writer = csv.writer(file)
         for name, value in row.items():
             writer.writerow([step, name, repr(value)])
+
+
+def add_texts(folder: Path, step: int, texts: Sequence[Any]) -> None:
+    """Append what the model said of dev images at a step; each a dataclass."""
+    with (folder / TEXTS).open("a", encoding="utf-8") as file:
+        for text in texts:
+            file.write(json.dumps({"step": step, **asdict(text)}, ensure_ascii=False) + "\n")
 
 
 def read_curve(folder: Path) -> dict[str, list[tuple[int, float]]]:

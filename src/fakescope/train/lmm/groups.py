@@ -35,12 +35,23 @@ def language_linears(model: Any) -> list[str]:
 
 
 def projector_modules(model: Any) -> list[str]:
-    """Names of the outermost modules between vision and language."""
+    """Names of the outermost modules between vision and language; of a list, its members: PEFT saves no list whole.
+
+    Raises:
+        ModelError: None is known.
+    """
+    from torch import nn
+
     names = [name for name, _ in model.named_modules() if _PROJECTOR.search(name)]
     outermost = [n for n in names if not any(n != m and n.startswith(f"{m}.") for m in names)]
     if not outermost:
         raise ModelError("no projector is known in this model", "name other groups in `trained`")
-    return outermost
+    found = []
+    for name in outermost:
+        module = model.get_submodule(name)
+        members = range(len(module)) if isinstance(module, nn.ModuleList) else ()
+        found += [f"{name}.{number}" for number in members] or [name]
+    return found
 
 
 def set_trainable(model: Any, groups: tuple[str, ...]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from fakescope.config import load_config
 from fakescope.errors import ConfigError
 
-STAGES = ("align", "tune")
+STAGES = ("align", "tune", "prefer")
+GROUPINGS = ("none", "length")
 TRACKERS = ("none", "tensorboard", "trackio", "wandb")
 
 
@@ -32,7 +33,7 @@ class Recipe:
     """One stage.
 
     Attributes:
-        stage: align (captions and descriptions) or tune (all of FakeInstruct).
+        stage: align (captions and descriptions), tune (all of FakeInstruct), or prefer (accepted drafts over rejected).
         model: A model of transformers, as `fakescope models` and `fakescope.models.names` call it.
         trained: Groups of parameters that learn in full: vision, projector, language.
         lora: Adapters on the language model; None for none.
@@ -47,10 +48,14 @@ class Recipe:
         warmup: Share of the steps over which the rate rises; then it falls as a cosine.
         weight_decay: AdamW's.
         clip: Largest norm of the gradient.
+        grouping: length puts conversations of like length into a batch, so that little is padding. (Packing several
+            into one row would need a mask between them; TRL refuses it for images.)
+        beta: Of DPO, in the stage prefer: how dearly it is paid to leave the model before.
         checkpointing: Gradients are computed again instead of kept: less memory, a third more time.
         liger: The kernels of liger-kernel, where installed.
         evaluate_every: Steps between looks at dev.
         dev_images: Images that are looked at, as many real as fake; 0 for none.
+        dev_texts: Of those, how many are also asked for words; see texts.jsonl in the run folder.
         keep: Checkpoints that are kept beside the best.
         tracker: Where curves go besides the run folder.
         workers: Processes that prepare batches.
@@ -72,10 +77,13 @@ class Recipe:
     warmup: float = 0.03
     weight_decay: float = 0.0
     clip: float = 1.0
+    grouping: str = "none"
+    beta: float = 0.1
     checkpointing: bool = True
     liger: bool = False
     evaluate_every: int = 200
     dev_images: int = 128
+    dev_texts: int = 8
     keep: int = 1
     tracker: str = "none"
     workers: int = 2
@@ -99,9 +107,14 @@ def _faults(recipe: Recipe) -> list[str]:
     rules = {
         f"stage must be one of {', '.join(STAGES)}": recipe.stage in STAGES,
         f"tracker must be one of {', '.join(TRACKERS)}": recipe.tracker in TRACKERS,
+        f"grouping must be one of {', '.join(GROUPINGS)}": recipe.grouping in GROUPINGS,
+        "beta must be above 0": recipe.beta > 0,
         f"trained must be of {', '.join(sorted(known))}": set(recipe.trained) <= known,
         "nothing is trained: name groups or give lora": bool(recipe.trained or recipe.lora),
         "lora and trained: language exclude each other": not (recipe.lora and "language" in recipe.trained),
+        "lora and trained: vision exclude each other, for an adapter does not hold the tower": not (
+            recipe.lora and "vision" in recipe.trained
+        ),
         "batch, accumulate, keep and evaluate_every must be 1 or more": min(
             recipe.batch, recipe.accumulate, recipe.keep, recipe.evaluate_every
         )
@@ -111,7 +124,10 @@ def _faults(recipe: Recipe) -> list[str]:
         "steps must be 1 or more": recipe.steps is None or recipe.steps >= 1,
         "limit must be 1 or more": recipe.limit is None or recipe.limit >= 1,
         "warmup must be in [0, 1)": 0 <= recipe.warmup < 1,
-        "dev_images and workers cannot be below 0": min(recipe.dev_images, recipe.workers) >= 0,
+        "dev_images, dev_texts and workers cannot be below 0": min(
+            recipe.dev_images, recipe.dev_texts, recipe.workers
+        )
+        >= 0,
         "lora: rank and alpha must be 1 or more, dropout in [0, 1)": recipe.lora is None
         or (min(recipe.lora.rank, recipe.lora.alpha) >= 1 and 0 <= recipe.lora.dropout < 1),
     }

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fakescope.errors import DataError, MissingExtraError, ModelError
+from fakescope.errors import ConfigError, DataError, MissingExtraError, ModelError
+from fakescope.instruct.read import MANIFEST
 from fakescope.models.base import ModelCard
+from fakescope.models.card import save_card
 from fakescope.models.hf.forensic import HfModel
 from fakescope.models.hf.load import adapter_config, load_parts, put_adapter_on
 from fakescope.models.names import parse_name
 from fakescope.models.zoo import OWN_CARD, source_of
 from fakescope.train.lmm.answers import AnswerCollator
 from fakescope.train.lmm.data import PictureBook, load_rows
-from fakescope.train.lmm.dev import choose_dev, look_at_dev
-from fakescope.train.lmm.folder import add_row, describe, draw_curve
+from fakescope.train.lmm.dev import Looker, choose_dev
+from fakescope.train.lmm.folder import add_row, add_texts, describe, draw_curve
 from fakescope.train.lmm.groups import counts, group_of, language_linears, projector_modules, set_trainable
 from fakescope.train.lmm.recipe import Recipe
 from fakescope.verdict.labels import candidate_sets
 
+_DONE = {
+    "align": "aligned on FakeInstruct", "tune": "tuned on FakeInstruct", "prefer": "tuned on people's preferences",
+}  # fmt: skip
 ALIGN_PARTS = ("judgement", "reasoning")
 """What the projector is aligned on, where a recipe names nothing: whole answers about whole images."""
 
@@ -35,12 +40,14 @@ class Trained:
         steps: Taken in all.
         loss: Mean of the last logged steps, nats a token; None when nothing was logged.
         dev: Figures of the best checkpoint on dev; empty without dev images.
+        first: Of several processes, this is the one that writes.
     """
 
     folder: Path
     steps: int
     loss: float | None
     dev: dict[str, float]
+    first: bool = True
 
 
 def train(recipe: Recipe, data: Path, images: Path, out: Path) -> Trained:
@@ -55,18 +62,22 @@ def train(recipe: Recipe, data: Path, images: Path, out: Path) -> Trained:
     Raises:
         DataError, ModelError, MissingExtraError: As in data, model and packages.
     """
-    _require_packages()
+    _require_packages(recipe)
+    import torch
+    from accelerate import PartialState
     from transformers import set_seed
 
     set_seed(recipe.seed)
+    first = PartialState(cpu=not torch.cuda.is_available()).is_main_process
     out.mkdir(parents=True, exist_ok=True)
     model, processor, source = _prepare(recipe)
     candidate_sets(
         HfModel(model, processor, _card(recipe, source, out.name))
     )  # label words must be single tokens
-    parts = recipe.parts or (ALIGN_PARTS if recipe.stage == "align" else ())
-    rows = load_rows(data, "train", parts=parts, limit=recipe.limit, seed=recipe.seed)
-    describe(out, recipe, data, counts(model), len(rows))
+    rows = _rows(recipe, data)
+    if first:
+        listed = data / ("pairs.json" if recipe.stage == "prefer" else MANIFEST)
+        describe(out, recipe, listed, counts(model), len(rows))
     with PictureBook(data, images) as book:
         if missing := book.missing():
             raise DataError(
@@ -75,11 +86,23 @@ def train(recipe: Recipe, data: Path, images: Path, out: Path) -> Trained:
             )
         trainer = _trainer(recipe, model, processor, rows, book, out)
         trainer.train(resume_from_checkpoint=_last_checkpoint(out))
-    draw_curve(out)
-    return _save(trainer, processor, recipe, source, out)
+    if first:
+        draw_curve(out)
+    return _save(trainer, processor, recipe, source, out, first=first)
 
 
-def _require_packages() -> None:
+def _rows(recipe: Recipe, data: Path) -> Any:
+    if recipe.stage == "prefer":
+        from fakescope.train.lmm.pairs import load_pairs
+
+        return load_pairs(data, "train", limit=recipe.limit, seed=recipe.seed)
+    parts = recipe.parts or (ALIGN_PARTS if recipe.stage == "align" else ())
+    return load_rows(
+        data, "train", parts=parts, limit=recipe.limit, seed=recipe.seed, lengths=recipe.grouping == "length"
+    )
+
+
+def _require_packages(recipe: Recipe) -> None:
     try:
         import datasets
         import peft
@@ -87,6 +110,13 @@ def _require_packages() -> None:
     except ModuleNotFoundError as error:
         raise MissingExtraError("training a multimodal model", "tune") from error
     del datasets, peft, trl
+    wanted = {recipe.tracker: recipe.tracker} if recipe.tracker != "none" else {}
+    wanted |= {"liger_kernel": "liger-kernel"} if recipe.liger else {}
+    for module, package in wanted.items():
+        if find_spec(module) is None:
+            raise ConfigError(
+                f"the recipe asks for {package}, which is not installed", f"pip install {package}"
+            )
 
 
 def _prepare(recipe: Recipe) -> tuple[Any, Any, str]:
@@ -95,6 +125,8 @@ def _prepare(recipe: Recipe) -> tuple[Any, Any, str]:
     source = source_of(name)
     before = source if adapter_config(source) else name.options.adapter
     model, processor = load_parts(source, name.options)
+    if name.options.quantise:
+        model = _ready_for_adapters(model, recipe, name.options.quantise)
     if before:
         if recipe.lora is None:
             model = model.merge_and_unload()
@@ -109,6 +141,19 @@ def _prepare(recipe: Recipe) -> tuple[Any, Any, str]:
     return model, processor, source
 
 
+def _ready_for_adapters(model: Any, recipe: Recipe, kind: str) -> Any:
+    """A quantised model that gradients can pass through to adapters and projector (QLoRA: Dettmers et al. 2023)."""
+    from peft import prepare_model_for_kbit_training
+
+    if kind not in ("nf4", "int8"):
+        raise ModelError(f"weights quantised to {kind} cannot be tuned", "nf4 or int8")
+    if recipe.lora is None and set(recipe.trained) - {"projector"}:
+        raise ModelError(
+            "quantised weights cannot learn", "give lora, and leave vision and language out of `trained`"
+        )
+    return prepare_model_for_kbit_training(model, use_gradient_checkpointing=recipe.checkpointing)
+
+
 def _with_lora(model: Any, recipe: Recipe) -> Any:
     from peft import LoraConfig, get_peft_model
 
@@ -118,34 +163,40 @@ def _with_lora(model: Any, recipe: Recipe) -> Any:
         r=recipe.lora.rank, lora_alpha=recipe.lora.alpha, lora_dropout=recipe.lora.dropout,
         target_modules=language_linears(model), modules_to_save=saved, task_type="CAUSAL_LM",
     )  # fmt: skip
-    tuned = get_peft_model(model, config)
-    if "vision" in recipe.trained:
-        for name, parameter in tuned.named_parameters():
-            if group_of(name) == "vision":
-                parameter.requires_grad_(True)
-    return tuned
+    return get_peft_model(model, config)
 
 
 def _trainer(recipe: Recipe, model: Any, processor: Any, rows: Any, book: PictureBook, out: Path) -> Any:
     from fakescope.train.lmm.trainer import Curve, ForensicTrainer
 
-    look = None
+    look, said = None, partial(add_texts, out)
     if recipe.dev_images:
         dev = choose_dev(book.table, recipe.dev_images, recipe.seed)
-        look = partial(look_at_dev, processor=processor, dev=dev, picture=book, batch=recipe.batch)
+        look = Looker(
+            processor, dev, book, recipe.batch, recipe.dev_texts, lambda texts: trainer.tell(said, texts)
+        )
     learning = [name for name, p in model.named_parameters() if p.requires_grad]
-    return ForensicTrainer(
+    kind: Any = ForensicTrainer
+    collator: Any = AnswerCollator(processor, book)
+    own: dict[str, Any] = {}
+    if recipe.stage == "prefer":
+        from fakescope.train.lmm.prefer import PairCollator, PreferenceTrainer
+
+        kind, collator, own = PreferenceTrainer, PairCollator(processor, book), {"beta": recipe.beta}
+    trainer = kind(
         model=model,
         args=_arguments(recipe, out, evaluates=look is not None),
         train_dataset=rows,
         eval_dataset=rows.select(range(1)) if look else None,
-        data_collator=AnswerCollator(processor, book),
+        data_collator=collator,
         processing_class=processor,
         callbacks=[Curve(partial(add_row, out))],
         look=look,
         vision=frozenset(name for name in learning if group_of(name) == "vision"),
         vision_rate=recipe.vision_rate,
+        **own,
     )
+    return trainer
 
 
 def _arguments(recipe: Recipe, out: Path, *, evaluates: bool) -> Any:
@@ -170,8 +221,9 @@ def _arguments(recipe: Recipe, out: Path, *, evaluates: bool) -> Any:
         gradient_checkpointing=recipe.checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False} if recipe.checkpointing else None,
         use_liger_kernel=recipe.liger,
-        bf16=gpu,
+        bf16=gpu or bool(parse_name(recipe.model).options.quantise),  # those compute in bfloat16 everywhere
         use_cpu=not gpu,
+        train_sampling_strategy="group_by_length" if recipe.grouping == "length" else "random",
         logging_steps=1 if (recipe.steps or 1000) <= 500 else 10,
         eval_strategy="steps" if evaluates else "no",
         eval_steps=recipe.evaluate_every,
@@ -190,31 +242,29 @@ def _arguments(recipe: Recipe, out: Path, *, evaluates: bool) -> Any:
 
 
 def _last_checkpoint(out: Path) -> str | None:
-    from transformers.trainer_utils import get_last_checkpoint
-
-    folder = out / "checkpoints"
-    found: str | None = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    return found
+    """The last one that is whole: the state is written last, so a run that was killed while writing left none."""
+    whole = (out / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    return max((str(p.parent) for p in whole), key=lambda name: int(name.rpartition("-")[2]), default=None)
 
 
-def _save(trainer: Any, processor: Any, recipe: Recipe, source: str, out: Path) -> Trained:
+def _save(trainer: Any, processor: Any, recipe: Recipe, source: str, out: Path, *, first: bool) -> Trained:
     """Write the model, its processor and a card that says it is not calibrated."""
     folder = out / "model"
-    trainer.save_model(str(folder))
-    processor.save_pretrained(folder)
-    card = _card(recipe, source, out.name)
-    (folder / OWN_CARD).write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
+    trainer.save_model(str(folder))  # all processes: each may hold a part
+    if first:
+        processor.save_pretrained(folder)
+        save_card(folder / OWN_CARD, _card(recipe, source, out.name))
     logged = [row["loss"] for row in trainer.state.log_history if "loss" in row][-10:]
     dev = [row for row in trainer.state.log_history if "eval_dev_auroc" in row]
     best: dict[str, float] = max(dev, key=lambda row: row["eval_dev_auroc"], default={})
     figures = {k.removeprefix("eval_"): v for k, v in best.items() if k.startswith("eval_dev")}
     loss = sum(logged) / len(logged) if logged else None
-    return Trained(folder, trainer.state.global_step, loss, figures)
+    return Trained(folder, trainer.state.global_step, loss, figures, first)
 
 
 def _card(recipe: Recipe, source: str, name: str) -> ModelCard:
     return ModelCard(
         name=name, revision="1", licence="as its base model's", fake_words=("fake",), real_words=("real",),
-        summary=f"{source}, {'aligned' if recipe.stage == 'align' else 'tuned'} on FakeInstruct.",
+        summary=f"{source}, {_DONE[recipe.stage]}.",
         limits=("Its probability is not calibrated yet: run `fakescope calibrate`.",), source=source,
     )  # fmt: skip

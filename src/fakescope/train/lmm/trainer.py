@@ -9,6 +9,8 @@ from peft import PeftModel
 from transformers import TrainerCallback
 from trl import SFTTrainer
 
+from fakescope.train.lmm.shards import WholeHead, name_layers
+
 Look = Callable[[Any], dict[str, float]]
 """Looks at dev with a model: names of `dev` without their prefix -> values."""
 
@@ -30,16 +32,31 @@ class ForensicTrainer(SFTTrainer):  # type: ignore[misc]
     ):
         self._look, self._vision, self._vision_rate = look, vision, vision_rate
         super().__init__(*args, **kwargs)
+        # Some families refuse the number of learned tokens (Qwen's, Gemma 3), and would have the means of passes and
+        # processes averaged, however many tokens each has. TRL's loss takes it whatever the family.
+        self.model_accepts_loss_kwargs = True
+        if self.is_fsdp_enabled:
+            name_layers(self.accelerator.state.fsdp_plugin, self.model)
+            self.add_callback(WholeHead())
+
+    def _send_telemetry(self) -> None:
+        """None: nothing of a run is told to anybody."""
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Figures on dev as `eval_dev_auroc` and so on; the best checkpoint is chosen by the first."""
         if self._look is None:
             return {}
         unwrapped = self.accelerator.unwrap_model(self.model)
-        figures = {f"eval_{name}": value for name, value in self._look(unwrapped).items()}
+        with self.accelerator.autocast():  # as in training: quantised weights know no other precision
+            figures = {f"eval_{name}": value for name, value in self._look(unwrapped).items()}
         self.log(figures)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, figures)
         return figures
+
+    def tell(self, told: Callable[[int, Any], None], what: Any) -> None:
+        """Give something and the step it belongs to, from one process only."""
+        if self.is_world_process_zero():
+            told(self.state.global_step, what)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Put the weights of a checkpoint into the model, every one of them.

@@ -41,8 +41,8 @@ def test_two_hundred_images_are_told_apart_and_the_answers_keep_to_the_format(tm
     build(Plan(tmp_path / "release", tmp_path / "set", Quota(24, 1, 1, 1)))
     base = save_tiny("llava-1.5", tmp_path / "base")
     recipe = Recipe(
-        "tune", str(base), trained=("vision", "projector", "language"), parts=("judgement.paper",), steps=260,
-        batch=16, learning_rate=1e-3, vision_rate=1e-3, evaluate_every=1000, dev_images=0, checkpointing=False,
+        "tune", str(base), trained=("vision", "projector", "language"), parts=("judgement.paper",), steps=360,
+        batch=16, learning_rate=3e-4, vision_rate=3e-4, evaluate_every=1000, dev_images=0, checkpointing=False,
         workers=0,
     )  # fmt: skip
     done = train(recipe, tmp_path / "set", DATA / "images", tmp_path / "run")

@@ -190,7 +190,9 @@ def test_an_adapter_of_an_earlier_stage_goes_on(tmp_path: Path) -> None:
     model, _ = load_parts(str(save_tiny("llava-1.5", tmp_path / "base")))
     config = LoraConfig(r=4, target_modules=language_linears(model), task_type="CAUSAL_LM")
     get_peft_model(model, config).save_pretrained(tmp_path / "adapter")
-    made = tune(str(tmp_path / "adapter"), lora=Lora(64))
+    with pytest.raises(ConfigError, match="rank 64 but 4"):
+        tune(str(tmp_path / "adapter"), lora=Lora(64))
+    made = tune(str(tmp_path / "adapter"), trained=(), lora=Lora(4, 8))
     adapters, learning = made.layout.counts["adapters"]
     assert adapters == learning > 0
     assert made.layout.rank == 4

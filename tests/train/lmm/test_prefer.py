@@ -219,3 +219,13 @@ def test_a_whole_stage_goes_on_where_it_was_stopped_and_its_model_is_loaded(
     assert read_curve(tmp_path / "whole")["rewards/margins"][-1][1] > 0
     model = load_model(str(whole.folder))
     assert "preferences" in model.card.summary
+
+
+def test_no_dropout_is_left_in_any_form(tmp_path: Path) -> None:
+    model, processor = build_tiny("llava-1.5")
+    layers = [module for module in model.modules() if hasattr(module, "attention_dropout")]
+    for layer in layers:
+        layer.attention_dropout = 0.5
+    trainer_of(model, processor, tmp_path)
+    assert layers
+    assert {layer.attention_dropout for layer in layers} == {0.0}

@@ -70,6 +70,37 @@ def test_a_stage_that_was_stopped_goes_on_with_the_same_losses(
 
 
 @pytest.mark.slow
+def test_a_folder_holds_one_run_alone(world: dict[str, Path], tmp_path: Path) -> None:
+    short = {"steps": 1, "dev_images": 0}
+    run = tmp_path / "run"
+    stage.train(recipe(world, **short), world["set"], world["images"], run)
+    with pytest.raises(ConfigError, match=r"another run: recipe\.learning_rate, recipe\.seed differ"):
+        stage.train(recipe(world, **short, learning_rate=2e-3, seed=1), world["set"], world["images"], run)
+    config = world["base"] / "config.json"
+    before = config.read_text()
+    config.write_text(before + "\n")
+    try:
+        with pytest.raises(ConfigError, match=r"model\.sha256 differ"):
+            stage.train(recipe(world, **short), world["set"], world["images"], run)
+    finally:
+        config.write_text(before)
+    stage.train(recipe(world, **short, workers=1), world["set"], world["images"], run)
+
+
+@pytest.mark.slow
+def test_an_adapter_goes_on_only_as_it_is(world: dict[str, Path], tmp_path: Path) -> None:
+    short = {"steps": 1, "dev_images": 0, "trained": ()}
+    first = stage.train(
+        recipe(world, **short, lora=Lora(4, 8, 0.0)), world["set"], world["images"], tmp_path / "first"
+    )
+    with pytest.raises(ConfigError, match="rank 64 but 4, alpha 128 but 8 in the adapter"):
+        stage.train(
+            recipe(world, **short, model=str(first.folder), lora=Lora()),
+            world["set"], world["images"], tmp_path / "second",
+        )  # fmt: skip
+
+
+@pytest.mark.slow
 def test_it_learns_what_can_be_seen_and_the_model_can_be_asked(
     world: dict[str, Path], tmp_path: Path
 ) -> None:

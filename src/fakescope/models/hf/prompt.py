@@ -6,11 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from fakescope.errors import ModelError
 from fakescope.images.text import clean_text
 from fakescope.records import Message
+
+_ROLE = re.compile(r"(\w+:)\s*$")
+"""A word such as USER: at the end of what stands before a turn's text."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,24 @@ class Prompter:
             return self._bare(turns, images)
         from jinja2 import TemplateError
 
+        plain = _alternating(turns)
+        if all(turn.role != "user" for turn in turns):  # somebody has to show the image
+            turns = plain
         try:
-            return Prompt(self._template(turns, images, begun))
-        except TemplateError as error:  # how templates say that they know no system prompt
-            if turns[0].role == "system":
-                return Prompt(self._template(_without_system(turns), images, begun))
+            try:
+                return Prompt(self._template(turns, images, begun))
+            except TemplateError:  # how templates say that they know no system prompt, or no two turns of one side
+                if plain == turns:
+                    raise
+                return Prompt(self._template(plain, images, begun))
+        except TemplateError as error:
             raise ModelError(f"the chat template refuses this: {clean_text(error, 200)}") from error
 
     def disarm(self, text: str) -> str:
-        """Text whose control tokens are broken up, so that it cannot end its own turn or bring in an image."""
+        """Text whose control tokens are broken up, so that it cannot end its own turn or bring in an image.
+
+        So are the words that begin a turn where a template has no tokens for it, such as LLaVA's `ASSISTANT:`.
+        """
         return self._control.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
 
     @cached_property
@@ -78,8 +90,24 @@ class Prompter:
         tokens |= set(tokenizer.all_special_tokens)
         names = ("image_token", "boi_token", "video_token", "fake_image_token", "global_image_token")
         tokens |= {str(getattr(self._processor, name, "") or "") for name in names}
+        tokens |= self._role_words()
         longest_first = sorted((t for t in tokens if len(t) > 1), key=len, reverse=True)
         return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+    def _role_words(self) -> set[str]:
+        """Plain words with a colon that stand right before a user's or the model's text; none in most dialects."""
+        if self.bare:
+            return set()
+        from jinja2 import TemplateError
+
+        said = ("\ue000", "\ue001", "\ue002")  # private characters: no template writes them itself
+        roles: tuple[Literal["user", "assistant"], ...] = ("user", "assistant", "user")
+        talk = [Message(role=role, content=content) for role, content in zip(roles, said, strict=True)]
+        try:
+            before = [self._template(talk[: at + 1], 0, begun=False).split(said[at])[0] for at in range(len(said))]
+        except TemplateError:
+            return set()
+        return {found[1] for text in before if (found := _ROLE.search(text))}
 
     def _template(self, turns: Sequence[Message], images: int, begun: bool) -> str:
         content = [{"role": t.role, "content": [{"type": "text", "text": t.content}]} for t in turns]
@@ -103,7 +131,14 @@ class Prompter:
         return Prompt(image + "\n".join(t.content for t in asked), begun)
 
 
-def _without_system(turns: Sequence[Message]) -> list[Message]:
-    """The system prompt as the beginning of the user's first turn."""
-    system, first, *rest = turns
-    return [first.model_copy(update={"content": f"{system.content}\n\n{first.content}"}), *rest]
+def _alternating(turns: Sequence[Message]) -> list[Message]:
+    """The same words as turns of user and model alone, in turn: a system prompt is said by the user."""
+    merged: list[Message] = []
+    for turn in turns:
+        role = "assistant" if turn.role == "assistant" else "user"
+        if merged and merged[-1].role == role:
+            before = merged.pop().content
+            merged.append(turn.model_copy(update={"role": role, "content": f"{before}\n\n{turn.content}"}))
+        else:
+            merged.append(turn.model_copy(update={"role": role}))
+    return merged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import platform
 import subprocess
@@ -13,34 +14,73 @@ from pathlib import Path
 from typing import Any
 
 import fakescope
+from fakescope.errors import ConfigError
 from fakescope.files import sha256_of
 from fakescope.records import JsonObject
 from fakescope.train.lmm.recipe import Recipe
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy")
+ABOUT = "run.json"
 CURVE = "curve.csv"
 TEXTS = "texts.jsonl"
+FREE = frozenset({"tracker", "workers", "keep", "dev_texts", "folder", "source"})
+"""What may change when a run goes on: none of it moves the weights."""
 
 
-def describe(folder: Path, recipe: Recipe, data: Path, counts: JsonObject, rows: int) -> None:
-    """Write run.json.
+def describe(recipe: Recipe, source: str, data: Path, counts: JsonObject, rows: int) -> JsonObject:
+    """What run.json says.
 
     Args:
-        folder: Of the run.
         recipe: What is run.
+        source: Of the model: a folder, or its name on the hub.
         data: The list of contents of what is trained on.
         counts: Group -> parameters and learning ones.
         rows: Instructions, or pairs, that are trained on.
     """
-    about = {
+    about: JsonObject = {
         "fakescope": fakescope.__version__,
         "code": _revision(),
         "recipe": asdict(recipe),
+        "model": {"source": source, "sha256": _fingerprint(Path(source))},
         "data": {"folder": data.parent.name, "sha256": sha256_of(data), "instructions": rows},
         "parameters": counts,
         "environment": {"python": platform.python_version(), "machine": platform.machine(), **_versions()},
     }
-    (folder / "run.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return about
+
+
+def write_about(folder: Path, about: JsonObject) -> None:
+    """Write run.json, whole or not at all: other processes of the run read it."""
+    part = folder / f"{ABOUT}.part"
+    part.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    part.replace(folder / ABOUT)
+
+
+def check_same(folder: Path, about: JsonObject) -> None:
+    """A run folder holds one run, stopped and gone on with as often as need be.
+
+    Raises:
+        ConfigError: It holds a run of another recipe, model or data; the differences are named.
+    """
+    try:
+        before = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        then = {name: dict(before[name]) for name in ("recipe", "model", "data")}
+    except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{folder / ABOUT} cannot be read", "choose another folder for the run") from error
+    now = json.loads(json.dumps(about))
+    differing = [
+        f"{part}.{name}"
+        for part, values in then.items()
+        for name in sorted(values.keys() | now[part].keys())
+        if name not in FREE and values.get(name) != now[part].get(name)
+    ]
+    if differing:
+        raise ConfigError(
+            f"{folder} holds another run: {', '.join(differing)} differ",
+            "choose another folder for this run, or go on with what is in run.json",
+        )
 
 
 def add_row(folder: Path, step: int, row: dict[str, float]) -> None:
@@ -100,6 +140,21 @@ def _line(name: str, points: list[tuple[int, float]], last: int, colour: str, at
         f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{spots}"/>'
         f'<text x="56" y="{20 + 16 * at}" fill="{colour}">{label}</text>'
     )
+
+
+def _fingerprint(folder: Path) -> str:
+    """Of a model on disk: its configuration, and names and sizes of its files; empty for one of the hub.
+
+    Gigabytes of weights are not read for it.
+    """
+    if not folder.is_dir():
+        return ""
+    files = sorted(p for p in folder.iterdir() if p.is_file())
+    digest = hashlib.sha256("".join(f"{p.name} {p.stat().st_size}\n" for p in files).encode())
+    for path in files:
+        if path.name in ("config.json", "adapter_config.json"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _revision() -> str:

@@ -1,7 +1,7 @@
 """People's reviews of one image's drafts -> pairs of a description that they took and one that they did not.
 
-Both texts of a pair are about the same image and state its label, so that what sets them apart is the reasoning. Forced
-choices between two drafts are not used: releases do not carry them.
+Both texts of a pair are about the same image and neither states another label than its own, so that what sets them
+apart is the reasoning. Forced choices between two drafts are not used: releases do not carry them.
 """
 
 from __future__ import annotations

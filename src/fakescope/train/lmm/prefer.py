@@ -71,8 +71,7 @@ class PreferenceTrainer(ForensicTrainer):
         if self.is_fsdp_enabled or is_deepspeed_zero3_enabled():
             raise ModelError("preferences are not learned with sharded weights", "use ddp, ZeRO 1 or ZeRO 2")
         for module in self.model.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0
+            _without_dropout(module)
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """As every trainer's. A run that goes on takes the reference anew, before it loads the checkpoint."""
@@ -140,6 +139,16 @@ def log_probs(model: Any, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
     scored = model(**given, use_cache=False, fused_lm_head=True).log_probs
     chosen, rejected = scored.float().sum(dim=1).chunk(2)
     return chosen, rejected
+
+
+def _without_dropout(module: nn.Module) -> None:
+    """Dropout layers, and the rates that attention and other blocks of transformers hand to the functional form."""
+    if isinstance(module, nn.Dropout):
+        module.p = 0.0
+        return
+    for name, value in vars(module).items():
+        if "dropout" in name and isinstance(value, float):
+            setattr(module, name, 0.0)
 
 
 def _talk(row: Mapping[str, Any], side: str) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fakescope.config import load_config
 from fakescope.errors import ConfigError
@@ -100,6 +102,29 @@ def load_recipe(path: Path) -> Recipe:
     if faults := _faults(recipe):
         raise ConfigError(f"{path} has {len(faults)} fault(s): " + "; ".join(faults), "mend the file")
     return recipe
+
+
+def check_adapter(recipe: Recipe, adapter: Mapping[str, Any]) -> None:
+    """An adapter that goes on keeps its rank, scale and modules, so the recipe has to name the same ones.
+
+    Args:
+        recipe: With `lora`.
+        adapter: PEFT's configuration of it.
+
+    Raises:
+        ConfigError: They differ.
+    """
+    assert recipe.lora is not None
+    pairs = {
+        "rank": (recipe.lora.rank, adapter.get("r")),
+        "alpha": (recipe.lora.alpha, adapter.get("lora_alpha")),
+        "trained: projector": ("projector" in recipe.trained, bool(adapter.get("modules_to_save"))),
+    }
+    if differing := [f"{name} {own} but {other}" for name, (own, other) in pairs.items() if own != other]:
+        raise ConfigError(
+            f"the adapter that goes on is not the one in the recipe: {', '.join(differing)} in the adapter",
+            "mend the recipe, or merge the adapter first with fakescope export",
+        )
 
 
 def _faults(recipe: Recipe) -> list[str]:

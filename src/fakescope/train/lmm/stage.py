@@ -19,9 +19,9 @@ from fakescope.models.zoo import OWN_CARD, source_of
 from fakescope.train.lmm.answers import AnswerCollator
 from fakescope.train.lmm.data import PictureBook, load_rows
 from fakescope.train.lmm.dev import Looker, choose_dev
-from fakescope.train.lmm.folder import add_row, add_texts, describe, draw_curve
+from fakescope.train.lmm.folder import add_row, add_texts, check_same, describe, draw_curve, write_about
 from fakescope.train.lmm.groups import counts, group_of, language_linears, projector_modules, set_trainable
-from fakescope.train.lmm.recipe import Recipe
+from fakescope.train.lmm.recipe import Recipe, check_adapter
 from fakescope.verdict.labels import candidate_sets
 
 _DONE = {
@@ -60,6 +60,7 @@ def train(recipe: Recipe, data: Path, images: Path, out: Path) -> Trained:
         out: Run folder.
 
     Raises:
+        ConfigError: The folder holds another run, or the recipe does not fit the adapter that goes on.
         DataError, ModelError, MissingExtraError: As in data, model and packages.
     """
     _require_packages(recipe)
@@ -75,9 +76,11 @@ def train(recipe: Recipe, data: Path, images: Path, out: Path) -> Trained:
         HfModel(model, processor, _card(recipe, source, out.name))
     )  # label words must be single tokens
     rows = _rows(recipe, data)
+    listed = data / ("pairs.json" if recipe.stage == "prefer" else MANIFEST)
+    about = describe(recipe, source, listed, counts(model), len(rows))
+    check_same(out, about)
     if first:
-        listed = data / ("pairs.json" if recipe.stage == "prefer" else MANIFEST)
-        describe(out, recipe, listed, counts(model), len(rows))
+        write_about(out, about)
     with PictureBook(data, images) as book:
         if missing := book.missing():
             raise DataError(
@@ -132,6 +135,7 @@ def _prepare(recipe: Recipe) -> tuple[Any, Any, str]:
             model = model.merge_and_unload()
         else:
             model = put_adapter_on(model.unload(), before, trainable=True)
+            check_adapter(recipe, model.peft_config["default"].to_dict())
     if recipe.lora and not before:
         model = _with_lora(model, recipe)
     elif not recipe.lora:

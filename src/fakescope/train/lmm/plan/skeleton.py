@@ -18,7 +18,7 @@ from fakescope.models.names import ModelName, parse_name
 from fakescope.models.zoo import source_of
 from fakescope.records import JsonObject
 from fakescope.train.lmm.groups import language_linears, projector_modules, set_trainable
-from fakescope.train.lmm.recipe import Recipe
+from fakescope.train.lmm.recipe import Recipe, check_adapter
 
 _LOADING = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, AttributeError)
 
@@ -142,25 +142,12 @@ def _with_adapters(model: Any, recipe: Recipe, adapter: str | None) -> Any:
     assert recipe.lora is not None
     if adapter and Path(adapter).is_dir():
         config = PeftConfig.from_pretrained(adapter)
+        check_adapter(recipe, config.to_dict())
         config.inference_mode = False  # as it is saved, it would not learn
     else:
-        saved = _single(model, projector_modules(model)) if "projector" in recipe.trained else None
+        saved = projector_modules(model) if "projector" in recipe.trained else None
         config = LoraConfig(
             r=recipe.lora.rank, lora_alpha=recipe.lora.alpha, lora_dropout=recipe.lora.dropout,
             target_modules=language_linears(model), modules_to_save=saved, task_type="CAUSAL_LM",
         )  # fmt: skip
     return get_peft_model(model, config)
-
-
-def _single(model: Any, names: list[str]) -> list[str]:
-    """Lists of modules as their members, one by one: PEFT keeps no list whole."""
-    from torch import nn
-
-    found = []
-    for name in names:
-        module = model.get_submodule(name)
-        if isinstance(module, nn.ModuleList):
-            found += [f"{name}.{number}" for number in range(len(module))]
-        else:
-            found.append(name)
-    return found

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -31,6 +33,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import httpx
 import openai
 
+from fakescope.cli.listen import listener
+from fakescope.errors import DataError
 from fakescope.images.load import load_image
 from fakescope.images.preprocess import level
 from fakescope.models.base import Step
@@ -164,6 +168,13 @@ BROKEN = address(b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "png")
         ({"messages": [turn()], "structured_outputs": {"choice": ["fake"]}}, 400, "answer that is begun"),
         ({"messages": [turn(), BEGUN], "structured_outputs": {"choice": [" antidisestablishment"]}}, 400, "one token"),
         ({"messages": [{"role": "robot", "content": "hello"}]}, 400, "role"),
+        ({"messages": [turn()], "logit_bias": {"1": 5}}, 400, "`logit_bias` is not supported"),
+        ({"messages": [turn()], "guided_choice": ["a"]}, 400, "guided_choice"),
+        ({"messages": [turn()], "min_tokens": 5}, 400, "min_tokens"),
+        ({"messages": [turn(), BEGUN], "continue_final_message": False}, 400, "continue_final_message"),
+        ({"messages": [turn(), BEGUN], "structured_outputs": {"choice": ["x" * 65]}}, 400, "64 characters"),
+        ({"messages": [turn("a" * 19_999)] + [{"role": "user", "content": "a" * 19_999}] * 5}, 400, "100000"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}] * 33}]}, 400, "32 parts"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered_is_told_in_the_known_shape(
@@ -173,6 +184,12 @@ def test_what_cannot_be_answered_is_told_in_the_known_shape(
     assert got.status_code == status, got.text
     assert said in got.json()["error"]["message"]
     assert got.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_fields_that_change_nothing_are_passed_over(url: str) -> None:
+    same = {"logit_bias": {}, "min_tokens": 0, "tool_choice": "none", "presence_penalty": 0.0, "temperature": 0.7}
+    got = httpx.post(f"{url}/chat/completions", json={"messages": [turn()], "max_tokens": 1, **same})
+    assert got.status_code == 200, got.text
 
 
 def test_bodies_that_are_too_large_or_of_no_known_length_are_refused_unread(url: str) -> None:
@@ -226,12 +243,17 @@ class Slow:
             yield Step(0, "x", np.zeros(4, np.float32))
 
 
-def test_a_client_that_leaves_stops_the_model() -> None:
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_client_that_leaves_stops_the_model(streamed: bool) -> None:
     model = Slow()
     with serving(make_app(Service(model, "slow"))) as url:  # type: ignore[arg-type]
-        body = {"messages": [turn()], "stream": True, "max_tokens": 1000}
-        with httpx.stream("POST", f"{url}/chat/completions", json=body) as got:
-            next(got.iter_lines())
+        body = {"messages": [turn()], "stream": streamed, "max_tokens": 1000}
+        if streamed:
+            with httpx.stream("POST", f"{url}/chat/completions", json=body) as got:
+                next(got.iter_lines())
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(f"{url}/chat/completions", json=body, timeout=0.5)
         deadline = time.monotonic() + 5
         taken = -1
         while taken != model.steps_taken and time.monotonic() < deadline:
@@ -253,6 +275,60 @@ def test_more_than_can_wait_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> 
         assert second.headers["retry-after"] == "5"
         first.join()
         assert httpx.post(f"{url}/chat/completions", json=body | {"max_tokens": 1}).status_code == 200
+
+
+def test_of_many_at_once_some_wait_some_are_turned_away_and_the_server_says_that_it_lives() -> None:
+    model = Slow()
+    with serving(make_app(Service(model, "slow"))) as url:  # type: ignore[arg-type]
+        body = {"messages": [turn()], "max_tokens": 2}
+        with ThreadPoolExecutor(90) as clients:
+            asked = [
+                clients.submit(httpx.post, f"{url}/chat/completions", json=body, timeout=60) for _ in range(90)
+            ]
+            assert model.begun.wait(10)
+            started = time.monotonic()
+            assert httpx.get(url.removesuffix("v1") + "health", timeout=10).json() == {"status": "ok"}
+            assert time.monotonic() - started < 5
+            codes = Counter(got.result().status_code for got in asked)
+        assert codes.keys() <= {200, 503}
+        assert codes[200] >= talk.MOST_WAITING
+        assert httpx.post(f"{url}/chat/completions", json=body).status_code == 200  # every place was given back
+
+
+def test_bodies_that_wait_are_limited_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(talk, "MOST_WAITING_BYTES", 1000)
+    with serving(make_app(Service(Slow(), "slow"))) as url:  # type: ignore[arg-type]
+        got = httpx.post(f"{url}/chat/completions", json={"messages": [turn()], "max_tokens": 1})
+        assert got.status_code == 503
+
+
+class Failing(Slow):
+    """A model with a fault that nobody thought of."""
+
+    def steps(self, image: Any, messages: Any, *, max_tokens: int = 160) -> Iterator[Step]:
+        yield Step(0, "x", np.zeros(4, np.float32))
+        raise ZeroDivisionError("/secret/path")
+
+
+def test_a_fault_that_nobody_thought_of_is_told_in_the_known_shape() -> None:
+    with serving(make_app(Service(Failing(), "failing"))) as url:  # type: ignore[arg-type]
+        body = {"messages": [turn()], "max_tokens": 9}
+        got = httpx.post(f"{url}/chat/completions", json=body)
+        assert got.status_code == 500
+        assert got.json()["error"]["type"] == "server_error"
+        streamed = httpx.post(f"{url}/chat/completions", json=body | {"stream": True}).text
+        *_, last = [line for line in streamed.splitlines() if line]
+        assert json.loads(last.removeprefix("data: "))["error"]["type"] == "server_error"
+        assert "secret" not in got.text + streamed
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_both_families_of_addresses_can_be_listened_on(host: str) -> None:
+    try:
+        with listener(host, 0) as found:
+            assert found.getsockname()[0] == host
+    except DataError:
+        pytest.skip(f"{host} is not on this machine")
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ def listener(host: str, port: int) -> socket.socket:
         DataError: The address cannot be used.
     """
     try:
-        return socket.create_server((host, port), reuse_port=False)
-    except OSError as error:
-        why = f"{host}:{port} cannot be used: {error.strerror}"
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, reuse_port=False)
+    except (OSError, UnicodeError) as error:
+        why = f"{host}:{port} cannot be used: {getattr(error, 'strerror', None) or error}"
         raise DataError(why, "choose another --port, or 0 for any") from error

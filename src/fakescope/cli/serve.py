@@ -10,6 +10,9 @@ import typer
 
 from fakescope.cli.console import print_note, safe_text
 
+MOST_CONNECTIONS = 512
+"""At a time; a place for a request is another thing."""
+
 
 def serve(
     model: Annotated[
@@ -54,9 +57,10 @@ def serve(
         service = Service(loaded, name or loaded.card.name)
         config = uvicorn.Config(
             make_app(service, key), host=host, port=port, log_level="warning", access_log=False,
-            server_header=False,
+            server_header=False, limit_concurrency=MOST_CONNECTIONS,
         )  # fmt: skip
-        print_note(f"{safe_text(service.name)}: http://{host}:{socket.getsockname()[1]}/v1")
+        shown = f"[{host}]" if ":" in host else host
+        print_note(f"{safe_text(service.name)}: http://{shown}:{socket.getsockname()[1]}/v1")
         if key is None and host not in ("127.0.0.1", "localhost", "::1"):
             print_note("everybody who reaches this address can ask: --key-env sets a key")
         sys.stderr.flush()

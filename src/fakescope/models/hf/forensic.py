@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Float = NDArray[np.float32]
+MOST_WORDS = 4096
+"""Whose tokens are remembered."""
+
 CONTEXT_TOKENS = 4
 """Of the prompt, that are decoded again with an answer."""
 
@@ -68,6 +71,8 @@ class HfModel:
 
     def token_id(self, word: str) -> int | None:
         if word not in self._words:
+            if len(self._words) >= MOST_WORDS:  # clients of a server may ask for any
+                self._words.clear()
             asked = [Message(role="user", content=AUTHENTICITY_QUESTION)]
             self._words[word] = single_token(self._ids_of(asked), ANSWER_PREFIX, word)
         return self._words[word]

@@ -70,7 +70,7 @@ def _read(url: str, is_levelled: bool) -> LoadedImage:
     if not is_levelled:
         # Another identity than that of the bytes: what is remembered of an image is found again by it.
         own = hashlib.sha256(f"{image.sha256} levelled here".encode()).hexdigest()
-        return replace(image, pixels=levelled(image.pixels), sha256=own)
+        return replace(image, pixels=levelled(image.pixels), sha256=own, data=b"")  # many wait: what is kept is small
     if image.format != "JPEG" or max(image.pixels.size) > LONGER_SIDE_PX:
         raise ImageError(f"a levelled image is a JPEG of at most {LONGER_SIDE_PX} px", "leave `levelled` out")
-    return image
+    return replace(image, data=b"")

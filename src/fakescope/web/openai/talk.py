@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,16 @@ from fakescope.web.openai.wire import ChatRequest, TokenLogprob, TopLogprob, Usa
 
 DEFAULT_TOKENS = 256
 MOST_WAITING = 64
-"""Requests that wait for the model; more are turned away at once."""
+"""Requests that are worked on or wait; more are turned away at once."""
+
+MOST_WAITING_BYTES = 512 << 20
+"""Of their bodies together."""
+
+DECODING = 2
+"""Images that are decoded at a time."""
+
+_LOOK_S = 0.2
+"""How often who waits looks whether its client is still there."""
 
 
 class BusyError(RequestError):
@@ -54,6 +63,8 @@ class Talk:
     asked: int = 0
     said: int = 0
     finished: bool = False
+    gone: threading.Event = field(default_factory=threading.Event)
+    """Set when the client has left: the model stops at its next token."""
 
     @property
     def reason(self) -> str:
@@ -79,7 +90,29 @@ class Service:
     def __init__(self, model: OpenModel, name: str) -> None:
         self.model, self.name = model, name
         self._turn = threading.Lock()
-        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
+        self._decoding = threading.BoundedSemaphore(DECODING)
+        self._places = threading.Lock()
+        self._held: list[int] = []
+
+    def take_place(self, size: int) -> Callable[[], None]:
+        """A place among those that wait; what is returned gives it back, once.
+
+        Args:
+            size: Bytes of the request's body, which is still to be read.
+
+        Raises:
+            BusyError: Too many wait, or they hold too much.
+        """
+        with self._places:
+            if len(self._held) >= MOST_WAITING or sum(self._held) + size > MOST_WAITING_BYTES:
+                raise BusyError("too many requests are waiting", "try again in some seconds")
+            self._held.append(size)
+
+        def give_back() -> None:
+            with self._places:
+                self._held.remove(size)
+
+        return give_back
 
     def check(self, request: ChatRequest) -> None:
         """Refuse what cannot be done rather than leaving it out.
@@ -94,6 +127,10 @@ class Service:
         kind = (request.response_format or {}).get("type", "text")
         if kind != "text":
             raise RequestError("only plain text can be asked for", "leave `response_format` out")
+        if request.continue_final_message is False and request.messages[-1].role == "assistant":
+            raise RequestError(
+                "an answer that is begun is always gone on with", "leave `continue_final_message` out"
+            )
         if request.top_logprobs and not request.logprobs:
             raise RequestError("`top_logprobs` needs `logprobs: true`")
 
@@ -102,34 +139,41 @@ class Service:
 
         Raises:
             RequestError, ImageError, ModelError: The request cannot be answered.
-            BusyError: Too many wait.
         """
         request = talk.request
-        image, messages = split(request.messages, is_levelled=request.levelled)
+        with self._decoding:
+            image, messages = split(request.messages, is_levelled=request.levelled)
         if request.structured_outputs and messages[-1].role != "assistant":
             raise RequestError(
                 "a choice needs an answer that is begun",
                 "end with an assistant message, such as 'This image is'",
             )
-        if not self._waiting.acquire(blocking=False):
-            raise BusyError("too many requests are waiting", "try again in some seconds")
+        with self._its_turn(talk) as waited:
+            if not waited:
+                return
+            talk.asked = self.model.count_tokens(messages)
+            bound = request.structured_outputs
+            length = 1 if bound else request.length or DEFAULT_TOKENS
+            with closing(self.model.steps(image, messages, max_tokens=length)) as steps:  # type: ignore[type-var]
+                yield from self._chosen(talk, next(steps), bound.choice) if bound else self._told(talk, steps, messages)
+
+    @contextmanager
+    def _its_turn(self, talk: Talk) -> Iterator[bool]:
+        """Wait for the model; false if the client left before it was free."""
+        while not self._turn.acquire(timeout=_LOOK_S):
+            if talk.gone.is_set():
+                yield False
+                return
         try:
-            with self._turn:
-                talk.asked = self.model.count_tokens(messages)
-                length = request.length or DEFAULT_TOKENS
-                if request.structured_outputs:
-                    with closing(self.model.steps(image, messages, max_tokens=1)) as steps:  # type: ignore[type-var]
-                        yield from self._chosen(talk, next(steps), request.structured_outputs.choice)
-                else:
-                    yield from self._told(
-                        talk, self.model.steps(image, messages, max_tokens=length), messages
-                    )
+            yield not talk.gone.is_set()
         finally:
-            self._waiting.release()
+            self._turn.release()
 
     def _told(self, talk: Talk, steps: Iterator[Step], messages: Sequence[Message]) -> Iterator[Spoken]:
         fresh = messages[-1].role != "assistant"
         for step in steps:
+            if talk.gone.is_set():
+                return
             talk.said += 1
             if step.ends:
                 talk.finished = True
@@ -170,8 +214,8 @@ class Service:
         return TopLogprob(token=text, logprob=max(logprob, -9999.0), bytes=spelled)
 
 
-def completion(service: Service, talk: Talk) -> JsonObject:
-    """The whole answer at once."""
+def completion(service: Service, talk: Talk) -> Iterator[JsonObject]:
+    """The whole answer at once: one piece."""
     spoken = list(service.speak(talk))
     entries = [s.entry.model_dump() for s in spoken if s.entry is not None]
     choice = {
@@ -180,7 +224,7 @@ def completion(service: Service, talk: Talk) -> JsonObject:
         "logprobs": {"content": entries} if talk.request.logprobs else None,
         "finish_reason": talk.reason,
     }
-    return _envelope(service, talk, "chat.completion", [choice]) | {"usage": talk.usage.model_dump()}
+    yield _envelope(service, talk, "chat.completion", [choice]) | {"usage": talk.usage.model_dump()}
 
 
 def chunks(service: Service, talk: Talk) -> Iterator[JsonObject]:

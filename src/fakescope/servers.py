@@ -56,8 +56,13 @@ def check_url(url: str | None) -> str | None:
     try:
         parts = urlsplit(plain)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        (parts.hostname or "").encode("idna")  # how it will be looked up
+    except ValueError:  # UnicodeError is one
         sound = False
+    if "@" in plain.partition("://")[2].partition("/")[0]:
+        raise ModelError(
+            "an address holds no user and no password", "set the key in the environment, and name it with key_env"
+        )
     if not sound or not plain.isprintable() or " " in plain:
         raise ModelError(
             f"{clean_text(url, 200)!r} is not the address of a server", "such as http://localhost:8000/v1"

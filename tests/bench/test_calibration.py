@@ -118,6 +118,42 @@ def test_scores_that_fall_with_fakeness_are_not_calibrated() -> None:
         fit(Overconfident(), asked, "made")  # type: ignore[arg-type]
 
 
+def test_figures_of_the_mean_are_of_maps_that_never_saw_the_image(folder: Path) -> None:
+    """Scores that say nothing, by many wordings: whoever fits on an image's own label finds something all the same."""
+    rng = np.random.default_rng(3)
+    target = np.repeat([0.0, 1.0], 30)
+    llr = rng.normal(0, 1, (60, 3)) + 0.1 * target[:, None]
+    asked = Asked(QUESTIONS[:3], llr, np.ones((60, 3)), target, (), 1.0, 1.0)
+    try:
+        fitted = fit(Overconfident(), asked, "made", average=True)  # type: ignore[arg-type]
+    except DataError:
+        pytest.skip("by chance the scores fall")
+    mean = fitted.report.figures["mean"]
+    assert mean["nll"] > 0.66  # an honest coin has .693
+    written = fitted.report.figures["as_written"]
+    assert 0 <= written["abstained"] <= 1
+    assert fitted.report.figures["spread_before"].keys() == fitted.report.figures["spread"].keys()
+
+
+class Keeping(Overconfident):
+    """A server that keeps a label word back on dark pictures."""
+
+    def answer_logits_questions(self, image: Any, questions: Any, prefix: str = "") -> list[Logits]:
+        found = super().answer_logits_questions(image, questions)
+        if image.pixels.getpixel((0, 0))[0] > 90:
+            return found
+        few = np.array([-0.1], np.float32)
+        return [Logits(few, np.array([1]), logprobs=True) for _ in found]
+
+
+def test_images_whose_scores_are_known_within_bounds_only_are_left_out_and_counted(folder: Path) -> None:
+    model: Any = Keeping()
+    asked = ask_all(model, load_samples(folder, ["dev"]), QUESTIONS[:1])
+    assert asked.bounded > 5
+    assert len(asked.target) + asked.bounded == 99
+    assert fit(model, asked, "made").report.figures["bounded"] == asked.bounded
+
+
 def test_too_few_images_are_told(folder: Path) -> None:
     with pytest.raises(DataError, match="at least 10 of each"):
         ask_all(Overconfident(), load_samples(folder, ["dev"])[:12], QUESTIONS[:1])  # type: ignore[arg-type]

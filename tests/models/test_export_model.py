@@ -31,6 +31,7 @@ def test_the_embedded_model_is_written_in_onnx_with_another_card(tmp_path: Path)
         load_model(str(made)).answer_logits(image).values, load_model().answer_logits(image).values
     )
     assert "nano" in card_text("fakescope-nano")
+    assert "Exported with another card" in (made / "MODEL_CARD.md").read_text().splitlines()[0]
 
 
 def test_nothing_is_overwritten_and_nothing_half_done_is_left(tmp_path: Path) -> None:
@@ -42,7 +43,21 @@ def test_nothing_is_overwritten_and_nothing_half_done_is_left(tmp_path: Path) ->
         export_model("nothing", tmp_path / "other")
     with pytest.raises(ModelError, match="on a server"):
         export_model("http://localhost:9/v1", tmp_path / "other")
+    with pytest.raises(ModelError, match="leave --dtype out"):
+        export_model("fakescope-nano", tmp_path / "other", "float16")
     assert [f.name for f in tmp_path.iterdir()] == ["out"]
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="is a link"):
+        export_model("fakescope-nano", tmp_path / "link")
+
+
+def test_a_model_is_not_written_into_itself(tmp_path: Path) -> None:
+    made = export_model("fakescope-nano", tmp_path / "model")
+    with pytest.raises(DataError, match="own folder"):
+        export_model(str(made), made / "inner")
+    (tmp_path / "door").symlink_to(made)
+    with pytest.raises(DataError, match="own folder"):
+        export_model(str(made), tmp_path / "door" / "inner")
 
 
 NESTED = {

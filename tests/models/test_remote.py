@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import json
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -18,9 +24,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fakescope.errors import ModelError
 from fakescope.images.load import load_image
+from fakescope.models.card import save_card
 from fakescope.models.remote import wire
+from fakescope.models.remote.load import _own_card
 from fakescope.models.zoo import load_model
 from fakescope.records import Label, Message
+from fakescope.servers import check_url
 from fakescope.verdict.judge import judge_image, judge_images
 from fakescope.web.openai.app import make_app
 from fakescope.web.openai.talk import Service
@@ -202,7 +211,8 @@ def broken(what: Any, status: int = 200) -> Any:
          "format of chat completions"),
         (broken(b'{"choices": [{"logprobs": {"content": [{"token": "x", "logprob": NaN}]}}]}'), "format"),
         (broken({"error": {"message": "who are you?"}}, 401), "HTTP 401: who are you"),
-        (broken({"error": "overloaded"}, 500), "no answer after 5 attempts"),
+        (broken({"error": "overloaded"}, 500), "HTTP 500: overloaded .5 times."),
+        (broken({"error": "overloaded"}, 503), "no answer after 5 attempts"),
         (broken(b"x" * (17 << 20)), "over 16777216 bytes"),
     ],
 )  # fmt: skip
@@ -238,6 +248,113 @@ def test_keys_go_where_they_are_meant_to_go_and_are_hidden(monkeypatch: pytest.M
         with pytest.raises(ModelError, match=r"bad key Bearer \[key\]"):
             ask(url, "&key_env=MINE")
     assert keys == [None, "Bearer sk-mine"]
+
+
+def test_fewer_log_probabilities_are_asked_for_until_the_server_gives_them() -> None:
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        if body["top_logprobs"] > 3:
+            return 400, {"error": {"message": "too many logprobs"}}
+        return as_vllm(CHANCES)(body)
+
+    with scripted(answer, ["m"]) as url:
+        assert ask(url, "&top=13").p_fake == pytest.approx(0.7 / 0.9)
+
+
+def test_a_server_that_falls_over_an_unknown_field_is_asked_in_another_way() -> None:
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        if "continue_final_message" in body or "structured_outputs" in body:
+            return 500, {"error": {"message": "oops"}}
+        return 200, told(CHANCES, body["top_logprobs"])
+
+    with scripted(answer, ["m"]) as url:
+        assert ask(url).p_fake == pytest.approx(0.7 / 0.9)
+
+
+def test_a_binding_that_one_known_word_cannot_prove_is_not_believed() -> None:
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        if "structured_outputs" in body:  # neither of the whole vocabulary nor of the words: nobody knows of what
+            return 200, told({" fake": 0.3, " real": 0.3}, 20)
+        return as_vllm(FEW)(body)
+
+    with scripted(answer, ["m"]) as url:
+        assert ask(url, "&top=2").p_fake_bounds is not None
+
+
+def test_other_spellings_that_were_not_told_are_in_the_bounds() -> None:
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        return 200, told({"Fake": 0.5, "Real": 0.2, "It": 0.1, "fake": 0.1, "REAL": 0.1}, 3)
+
+    with scripted(answer, ["m"]) as url:
+        low, high = ask(url, "&begin=ask").p_fake_bounds
+        assert low == pytest.approx(0.5 / (0.5 + 0.4))
+        assert high == pytest.approx(0.7 / (0.7 + 0.2))
+
+
+def test_a_card_that_was_calibrated_in_another_way_is_refused(tmp_path: Path) -> None:
+    card = replace(load_model().card, asked="ask")
+    save_card(tmp_path / "card.json", card)
+    with scripted(as_vllm(CHANCES), ["m"]) as url, pytest.raises(ModelError, match="&begin=ask"):
+        ask(url, f"&card={tmp_path / 'card.json'}")
+
+
+@pytest.mark.parametrize("address", ["http://me:secret@host/v1", "http://" + "a" * 70 + ".org/v1", "http://h:x/v1"])
+def test_odd_addresses_get_one_clear_error(address: str) -> None:
+    with pytest.raises(ModelError) as raised:
+        check_url(address)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_card_that_cannot_be_read_is_none() -> None:
+    row = {"id": "m", "owned_by": "fakescope", "fakescope": {"name": "m", "limits": "none"}}
+    card = _own_card(row, "m", "http://host/v1")
+    assert card.name == "m"
+    assert "cannot be read" in card.limits[-1]
+
+
+class Raw(BaseHTTPRequestHandler):
+    """Sends what it is told to, byte for byte."""
+
+    headers_sent: ClassVar[dict[str, str]] = {}
+    body: ClassVar[tuple[bytes, ...]] = ()
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        for name, value in self.headers_sent.items():
+            self.send_header(name, value)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for piece in self.body:
+                self.wfile.write(piece)
+                time.sleep(0.05)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "said"),
+    [
+        ({"Content-Encoding": "gzip"}, (gzip.compress(b"{}"),), "compressed"),
+        ({}, (b"x",) * 100, "no end after"),
+        ({}, (b"x" * (1 << 20),) * 3, "over 2097152 bytes"),
+    ],
+)
+@pytest.mark.parametrize("streamed", [True, False])
+def test_responses_without_an_end_are_given_up(
+    headers: dict[str, str], body: tuple[bytes, ...], said: str, streamed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "LONGEST_S", 0.5)
+    monkeypatch.setattr(wire, "MOST_BYTES", 2 << 20)
+    handler = type("Handler", (Raw,), {"headers_sent": headers, "body": body})
+    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    try:
+        server = wire.Server(f"http://127.0.0.1:{http.server_address[1]}/v1", None, 0.4)
+        with pytest.raises(ModelError, match=said):
+            [*server.stream({})] if streamed else server.complete({})
+    finally:
+        http.shutdown()
+        http.server_close()
 
 
 def test_a_streamed_answer_that_breaks_off_is_told() -> None:

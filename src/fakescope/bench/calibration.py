@@ -2,8 +2,8 @@
 
     dev images -> raw llr for every wording -> an affine map each -> mean over wordings -> inconclusive zone -> card
 
-Figures "after" are cross-fitted: every image's probability comes from a map that was fitted without it. The mean's
-first layer is fitted so, its second on values of the first; AUROC and what wordings change are of maps fitted on all.
+Figures "after" are cross-fitted: every image's probability comes from maps that were fitted without it, those of the
+mean in both layers. AUROC of the mean and what wordings change are of maps fitted on all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fakescope.bench.data import Sample
-from fakescope.bench.metrics import auroc
+from fakescope.bench.metrics import auroc, balanced_accuracy, scored
 from fakescope.bench.run import Report, model_figures
 from fakescope.bench.tables import Table
 from fakescope.errors import DataError, ImageError
@@ -30,7 +30,7 @@ from fakescope.verdict.abstain import choose_band
 from fakescope.verdict.calibrate import apply_calibration, fit_calibration
 from fakescope.verdict.labels import candidate_sets
 from fakescope.verdict.reliability import brier, ece, nll
-from fakescope.verdict.soft_score import sigmoid, soft_score_logits
+from fakescope.verdict.soft_score import SoftScore, sigmoid, soft_score_logits
 
 Float = NDArray[np.float64]
 QUESTIONS: tuple[str, ...] = (
@@ -43,6 +43,9 @@ FOLDS = 5
 MOST_ABSTAINED = 0.2
 FEWEST_OF_A_CLASS = 10
 MOST_TIMED = 20
+WIDE_NATS = 0.1
+"""An image is left out where a server kept so much back that some raw llr could lie further apart than this."""
+
 STALE = ("not calibrated", "Its probability is not", "Its probability was calibrated on")
 
 
@@ -56,6 +59,7 @@ class Asked:
         mass: Answer mass [images, questions].
         target: 1 fake, 0 real [images].
         failed: Images that could not be read: path and reason.
+        bounded: Images left out since a server kept back too much to know their scores; see `WIDE_NATS`.
         one_s: Median seconds of one question about an image.
         all_s: Median seconds of all of them, asked together.
     """
@@ -67,6 +71,7 @@ class Asked:
     failed: tuple[tuple[str, str], ...]
     one_s: float
     all_s: float
+    bounded: int = 0
 
 
 def ask_all(
@@ -87,6 +92,7 @@ def ask_all(
     targets: list[float] = []
     failed: list[tuple[str, str]] = []
     alone: list[float] = []
+    bounded = 0
     together: list[float] = []
     with ThreadPoolExecutor(1) as reader:  # decodes the next image while the model works on this one
         pending = [reader.submit(load_image, sample.path) for sample in samples[:1]]
@@ -101,6 +107,9 @@ def ask_all(
                 continue
             scores, seconds = _timed(lambda image=loaded: model.answer_logits_questions(image, questions))  # type: ignore[misc]
             read = [soft_score_logits(logits, sets) for logits in scores]
+            if any(_width(score) > WIDE_NATS for score in read):
+                bounded += 1
+                continue
             rows.append([float(s.llr) for s in read])
             masses.append([float(s.answer_mass) for s in read])
             targets.append(float(sample.label.target))
@@ -110,13 +119,21 @@ def ask_all(
     target = np.array(targets)
     if min(int((target == 0).sum()), int((target == 1).sum())) < FEWEST_OF_A_CLASS:
         raise DataError(
-            f"{int((target == 0).sum())} real and {int((target == 1).sum())} fake images could be read",
-            f"at least {FEWEST_OF_A_CLASS} of each are needed",
+            f"the scores of {int((target == 0).sum())} real and {int((target == 1).sum())} fake images are known"
+            + (f", and those of {bounded} only within bounds" if bounded else ""),
+            f"at least {FEWEST_OF_A_CLASS} of each are needed" + ("; try a larger top" if bounded else ""),
         )
     return Asked(
         tuple(questions), np.array(rows), np.array(masses), target, tuple(failed), float(np.median(alone)),
-        float(np.median(together)),
+        float(np.median(together)), bounded,
     )  # fmt: skip
+
+
+def _width(score: SoftScore) -> float:
+    """Nats between which the llr of an answer lies; 0 where all of it was told."""
+    if score.llr_low is None or score.llr_high is None:
+        return 0.0
+    return float(score.llr_high - score.llr_low)
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
@@ -167,15 +184,18 @@ def fit(model: ForensicModel, asked: Asked, data: str, *, average: bool = False,
     calibrated = np.stack([_apply(rows[at], asked.llr[:, at]) for at in usable], axis=1)
     mean = calibrated.mean(axis=1)
     mean_fit = fit_calibration(mean, asked.target, name="mean")
-    crossed = _crossed(
-        np.stack([rows[at].crossed for at in usable], axis=1).mean(axis=1), asked.target, folds
-    )
+    crossed = _crossed_mean(asked.llr[:, usable], asked.target, folds)
     card = _card(model.card, rows, usable, mean_fit.calibration, asked, data, average=average)
     chosen_p = sigmoid(crossed) if average else sigmoid(rows[0].crossed)
     card = replace(
-        card, band=choose_band(chosen_p, asked.target, MOST_ABSTAINED, min_mass=card.band.min_mass)
+        card,
+        band=choose_band(
+            chosen_p, asked.target, MOST_ABSTAINED, threshold=card.threshold, min_mass=card.band.min_mass
+        ),
+        asked=getattr(getattr(model, "manner", None), "begin", ""),
     )
-    report = _report(model, asked, rows, usable, calibrated, crossed, data, card)
+    written = _as_written(card, chosen_p, asked.target)
+    report = _report(model, asked, rows, usable, calibrated, crossed, data, card, written)
     curves = {
         "before": (sigmoid(asked.llr[:, 0]), asked.target),
         "after": (sigmoid(rows[0].crossed), asked.target),
@@ -226,6 +246,44 @@ def _crossed(raw: Float, target: Float, folds: NDArray[np.int64]) -> Float:
     return out
 
 
+def _crossed_mean(raw: Float, target: Float, folds: NDArray[np.int64]) -> Float:
+    """`_crossed` for the mean over wordings: both layers are fitted without the fold.
+
+    Args:
+        raw: Of the wordings that are averaged [images, wordings].
+        target: 1 fake, 0 real [images].
+        folds: Of each image.
+    """
+    out = np.zeros(len(target))
+    for fold in range(FOLDS):
+        inside = folds == fold
+        maps = [fit_calibration(column[~inside], target[~inside]).calibration for column in raw.T]
+        mean = np.mean([apply_calibration(column, c) for column, c in zip(raw.T, maps, strict=True)], axis=0)
+        whole = fit_calibration(mean[~inside], target[~inside]).calibration
+        out[inside] = apply_calibration(mean[inside], whole)
+    return out
+
+
+def _as_written(card: ModelCard, p_fake: Float, target: Float) -> dict[str, float | None]:
+    """What the card's threshold and zone do to cross-fitted probabilities."""
+    said = p_fake >= card.threshold
+    rest = ~((p_fake >= card.band.low) & (p_fake < card.band.high))
+    return {
+        "balanced_accuracy": scored(balanced_accuracy, said, target),
+        "abstained": float((~rest).mean()),
+        "balanced_accuracy_of_rest": scored(balanced_accuracy, said[rest], target[rest]) if rest.any() else None,
+    }
+
+
+def _spread(p_fake: Float) -> dict[str, float]:
+    """How much p_fake [images, wordings] differs from wording to wording."""
+    return {
+        "std_p_fake_mean": float(p_fake.std(axis=1).mean()),
+        "std_p_fake_largest": float(p_fake.std(axis=1).max()),
+        "share_with_other_label": float(((p_fake >= 0.5).any(axis=1) & (p_fake < 0.5).any(axis=1)).mean()),
+    }
+
+
 def _apply(row: _Row, raw: Float) -> Float:
     assert row.calibration is not None
     return apply_calibration(raw, row.calibration)
@@ -261,17 +319,14 @@ def _card(
 
 def _report(
     model: ForensicModel, asked: Asked, rows: Sequence[_Row], usable: Sequence[int], calibrated: Float, crossed: Float,
-    data: str, card: ModelCard,
+    data: str, card: ModelCard, written: dict[str, float | None],
 ) -> Report:  # fmt: skip
-    p_fake = sigmoid(calibrated)
     mean = _figures(crossed, asked.target)
-    abstained = float(((sigmoid(crossed) >= card.band.low) & (sigmoid(crossed) < card.band.high)).mean())
-    spread = {
-        "std_p_fake_mean": float(p_fake.std(axis=1).mean()),
-        "std_p_fake_largest": float(p_fake.std(axis=1).max()),
-        "share_with_other_label": float(((p_fake >= 0.5).any(axis=1) & (p_fake < 0.5).any(axis=1)).mean()),
-        "order_difference_mean": _order_difference(asked, rows, usable, calibrated),
-    }
+    raw = asked.llr[:, usable]
+    before, spread = (
+        {**_spread(sigmoid(llr)), "order_difference_mean": _order_difference(asked, usable, llr)}
+        for llr in (raw, calibrated)
+    )
     mean["auroc"] = float(auroc(calibrated.mean(axis=1), asked.target))  # folds have scales of their own
     table = Table(
         "Calibration", ["wording", "AUROC", "ECE", "Brier", "mass", "T", "bias"],
@@ -288,10 +343,19 @@ def _report(
     questions = Table("Wordings", ["wording", "question"])
     for at, row in enumerate(rows):
         questions.add(at + 1, row.question)
-    summary = Table("What the wording changes", ["figure", "value"])
-    for name, value in {**spread, "seconds_one": asked.one_s, "seconds_all": asked.all_s}.items():
-        summary.add(name.replace("_", " "), value)
-    summary.add("cost of all, in questions asked alone", asked.all_s / asked.one_s if asked.one_s else None)
+    summary = Table(
+        "What the wording changes", ["figure", "before", "after"],
+        note="Of p_fake over the wordings that can be calibrated; after: each by its own map.",
+    )  # fmt: skip
+    for name, value in spread.items():
+        summary.add(name.replace("_", " "), before[name], value)
+    summary.add("seconds of one question, of all together", asked.one_s, asked.all_s)
+    outcome = Table(
+        "The card as written", ["figure", "value"], note="Cross-fitted; an inconclusive image is no mistake."
+    )
+    for name, share in written.items():
+        outcome.add(name.replace("_", " "), share)
+    outcome.add("images left out, their scores being known within bounds only", asked.bounded)
     figures: dict[str, Any] = {
         "model": model_figures(model), "data": data, "images": len(asked.target), "failed": list(asked.failed),
         "wordings": [
@@ -299,10 +363,11 @@ def _report(
              "after": r.after, "answer_mass": float(asked.mass[:, at].mean())}
             for at, r in enumerate(rows)
         ],
-        "mean": mean, "spread": spread, "band": [card.band.low, card.band.high], "abstained_by_mean": abstained,
+        "mean": mean, "spread_before": before, "spread": spread, "band": [card.band.low, card.band.high],
+        "as_written": written, "bounded": asked.bounded,
         "seconds": {"one": asked.one_s, "all": asked.all_s},
     }  # fmt: skip
-    return Report("calibration", "Calibration", figures, [questions, table, summary])
+    return Report("calibration", "Calibration", figures, [questions, table, summary, outcome])
 
 
 def _change(row: _Row, name: str) -> str:
@@ -312,11 +377,11 @@ def _change(row: _Row, name: str) -> str:
 
 
 def _order_difference(
-    asked: Asked, rows: Sequence[_Row], usable: Sequence[int], calibrated: Float
+    asked: Asked, usable: Sequence[int], llr: Float
 ) -> float | None:
     """Mean absolute difference of p_fake between the two orders of the options; None when no pair was asked."""
     column = {asked.questions[at]: place for place, at in enumerate(usable)}
-    p_fake = sigmoid(calibrated)
+    p_fake = sigmoid(llr)
     found = [
         np.abs(p_fake[:, column[a]] - p_fake[:, column[b]]).mean()
         for a, b in zip(FAKE_FIRST, REAL_FIRST, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -80,7 +81,8 @@ def calibrate(
     fitted.report.show(stdout_console())
     print_note(f"written: {folder}")
     if not (own and out is None):
-        print_note(f"use it: --model '{model}{'&' if '?' in model else '?'}card={folder / 'card.json'}'")
+        name = f"{model}{'&' if '?' in model else '?'}card={folder / 'card.json'}"
+        print_note(f"use it: --model {shlex.quote(name)}")
 
 
 def _file_name(name: str) -> str:

@@ -56,6 +56,7 @@ class ModelCard:
         source: Where the weights come from; empty for what ships.
         memory_bytes: That 16-bit weights take; None when unknown.
         preprocessing: What is done to a picture, in words.
+        asked: On a server, how the answers were asked for that it was calibrated on, as `begin` in `RemoteOptions`.
     """
 
     name: str
@@ -74,6 +75,11 @@ class ModelCard:
     source: str = ""
     memory_bytes: int | None = None
     preprocessing: str = ""
+    asked: str = ""
+
+
+ROUNDING = 1e-4
+"""Probabilities of a server's list add up to 1 within this."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +91,13 @@ class Logits:
         token_ids: int64 [n], or None when `values` covers the whole vocabulary in order.
         logprobs: Whether `values` are log-probabilities over the whole vocabulary, in nats, as servers give of their
             most probable tokens. What they leave of 1 is then spread over tokens that are not there.
+        unseen: Probability in [0, 1] that may belong to other spellings of the tokens, where several spell a word.
     """
 
     values: NDArray[np.float32]
     token_ids: NDArray[np.int64] | None = None
     logprobs: bool = False
+    unseen: float = 0.0
 
 
 @dataclass(frozen=True)

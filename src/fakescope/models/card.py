@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from fakescope.models.base import Band, Calibration, ModelCard, Wording
 
 MOST_BYTES = 1_000_000
 MOST_WORDINGS = 64
+MOST_WORDS, MOST_WORD_CHARS = 32, 40
+MOST_CHARS = 2_000
+MOST_LISTED = 200
 
 
 def read_card(path: Path) -> ModelCard:
@@ -48,9 +51,11 @@ def card_from(values: Mapping[str, Any]) -> ModelCard:
                 **values,
                 "fake_words": _words(values["fake_words"]),
                 "real_words": _words(values["real_words"]),
-                "limits": tuple(map(str, values.get("limits", ()))),
-                "calibration": Calibration(**values.get("calibration", {})),
-                "wordings": tuple(_wording(w) for w in values.get("wordings", ())),
+                **{name: _text(values[name]) for name in _TEXTS if name in values},
+                "limits": tuple(_text(limit) for limit in _listed(values.get("limits", ()))),
+                "figures": {_text(name): value for name, value in dict(values.get("figures", {})).items()},
+                "calibration": _calibration(values.get("calibration", {})),
+                "wordings": tuple(_wording(w) for w in _listed(values.get("wordings", ()))),
                 "band": Band(**values.get("band", {})),
             }
         )
@@ -61,14 +66,36 @@ def card_from(values: Mapping[str, Any]) -> ModelCard:
     return card
 
 
+_TEXTS = ("name", "revision", "licence", "summary", "source", "preprocessing", "asked")
+
+
+def _text(value: Any) -> str:
+    """Text that is safe to print, cut where it is too long: cards come from servers, too."""
+    if not isinstance(value, str):
+        raise TypeError("a text was expected")
+    return clean_text(value, MOST_CHARS)
+
+
+def _listed(values: Any) -> list[Any]:
+    if not isinstance(values, list | tuple) or len(values) > MOST_LISTED:
+        raise TypeError(f"a list of at most {MOST_LISTED} was expected")
+    return list(values)
+
+
 def _words(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list | tuple):
-        raise TypeError("label words are a list")
-    return tuple(str(word) for word in values)
+    words = tuple(_text(word) for word in _listed(values))
+    if not 1 <= len(words) <= MOST_WORDS or not all(0 < len(word) <= MOST_WORD_CHARS for word in words):
+        raise TypeError(f"label words are 1 to {MOST_WORDS} of at most {MOST_WORD_CHARS} characters")
+    return words
 
 
 def _wording(values: Mapping[str, Any]) -> Wording:
-    return Wording(str(values["question"]), Calibration(**values.get("calibration", {})))
+    return Wording(_text(values["question"]), _calibration(values.get("calibration", {})))
+
+
+def _calibration(values: Mapping[str, Any]) -> Calibration:
+    found = Calibration(**values)
+    return replace(found, id=_text(found.id))
 
 
 def _faults(card: ModelCard) -> list[str]:
@@ -84,9 +111,14 @@ def _faults(card: ModelCard) -> list[str]:
             for v in (card.band.min_mass, card.threshold, card.finding_threshold)
         ),
         f"there are at most {MOST_WORDINGS} wordings": len(card.wordings) <= MOST_WORDINGS,
-        "name, revision and licence are text": all(
-            isinstance(v, str) for v in (card.name, card.revision, card.licence, card.summary)
+        "the threshold lies in the inconclusive zone": not (
+            all(map(_is_number, (card.band.low, card.threshold, card.band.high)))
+            and card.band.low < card.band.high
+            and not card.band.low <= card.threshold <= card.band.high
         ),
+        "figures are numbers": all(map(_is_number, card.figures.values())) and len(card.figures) <= MOST_LISTED,
+        "memory_bytes is a whole number of bytes": card.memory_bytes is None
+        or (isinstance(card.memory_bytes, int) and card.memory_bytes >= 0),
     }
     return [fault for fault, holds in rules.items() if not holds]
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fakescope.errors import ModelError
-from fakescope.models.base import Logits
+from fakescope.models.base import ROUNDING, Logits
 from fakescope.verdict.labels import CandidateSets
 
 Form = Literal["paper", "mean", "logsumexp"]
@@ -29,9 +29,6 @@ FloatArray = NDArray[np.float64]
 DEEPEST_NATS = 1e4
 """Logits further than this under the largest count as this far: -inf masks stay finite, and p is 0 or 1
 anyway."""
-
-ROUNDING = 1e-4
-"""Probabilities of a server's list add up to 1 within this."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,10 @@ class SoftScore:
         mass_over: What the softmax ran over. Under "top_k" the tokens that a server did not return are
             missing from the denominator, so `answer_mass` is an upper bound.
         missing: How many candidate tokens the server did not return (0 for a whole vocabulary).
-        llr_low: The least llr that the logits allow: `llr`, or -inf where a candidate for fake is missing.
-        llr_high: The greatest: `llr`, or inf where a candidate for real is missing.
+        llr_low: The least llr that the logits allow: `llr`, less what real words may have unseen, or -inf where a
+            candidate for fake is missing.
+        llr_high: The greatest: `llr`, and what fake words may have unseen, or inf where a candidate for real is
+            missing.
     """
 
     llr: FloatArray
@@ -92,9 +91,10 @@ def soft_score_logits(logits: Logits, sets: CandidateSets, form: Form = "paper")
     """Score one answer slot as a model returns it: a whole vocabulary, or only its top k tokens.
 
     A candidate outside the top k gets the most it can have: the smallest logit that was returned or, where
-    log-probabilities are known, all that the others leave of 1, whichever is less. The llr so errs towards 0 and never
-    away from it. Such a stand-in adds nothing to `answer_mass`. A missing candidate may as well have no probability at
-    all, so on that side the llr has no bound.
+    log-probabilities are known, all that the others leave of 1, whichever is less. With one word a class the llr so
+    errs towards 0; with several it may err to either side. Such a stand-in adds nothing to `answer_mass`. A missing
+    candidate may as well have no probability at all, so on that side the llr has no bound. Where other spellings of a
+    word may be among what is `unseen`, each word of a class may have all of that besides.
     """
     if logits.token_ids is None:
         return soft_score(logits.values, sets, form)
@@ -109,12 +109,18 @@ def soft_score_logits(logits: Logits, sets: CandidateSets, form: Form = "paper")
     llr = _pool(np.asarray(fake), form) - _pool(np.asarray(real), form)
     found = [where[i] for i in (*sets.fake, *sets.real) if i in where]
     missing = len(sets.fake) + len(sets.real) - len(found)
+    more_fake, more_real = (
+        sum(np.logaddexp(z[where[i]], np.log(logits.unseen)) - z[where[i]] for i in ids if i in where)
+        if logits.unseen
+        else 0.0
+        for ids in (sets.fake, sets.real)
+    )
     whole = 0.0 if logits.logprobs else logsumexp(z)
     log_mass = logsumexp(z[found]) - whole if found else -np.inf
     return SoftScore(
         llr, sigmoid(llr), np.exp(np.minimum(log_mass, 0.0)), "vocabulary" if logits.logprobs else "top_k", missing,
-        llr_low=llr if all(i in where for i in sets.fake) else np.array(-np.inf),
-        llr_high=llr if all(i in where for i in sets.real) else np.array(np.inf),
+        llr_low=llr - more_real if all(i in where for i in sets.fake) else np.array(-np.inf),
+        llr_high=llr + more_fake if all(i in where for i in sets.real) else np.array(np.inf),
     )  # fmt: skip
 
 

@@ -37,18 +37,26 @@ def export_model(name: str, out: Path, dtype: Dtype = "auto") -> Path:
         dtype: Of the written weights; `auto` as they are.
 
     Raises:
-        DataError: There is something already.
-        ModelError: It cannot be loaded, is on a server, or is quantised.
+        DataError: There is something already, or it is a link or within the model's own folder.
+        ModelError: It cannot be loaded, is on a server, or is quantised; or a type is asked for in ONNX.
     """
+    if out.is_symlink():
+        raise DataError(f"{out} is a link", "give a folder")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} is not empty", "give another folder")
     parsed = parse_name(name)
     if parsed.remote:
         raise ModelError("a model on a server has no weights here", "export it where it is")
+    of_transformers = is_of_transformers(parsed)
+    source = Path(source_of(parsed)) if of_transformers else folder_of(parsed.source)
+    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
+        raise DataError(f"{out} lies in the model's own folder", "give another folder")
+    if not of_transformers and dtype != "auto":
+        raise ModelError("the weights of a model in ONNX are written as they are", "leave --dtype out")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as made:
         folder = Path(made) / "model"
-        if is_of_transformers(parsed):
+        if of_transformers:
             if parsed.options.quantise:
                 raise ModelError("quantised weights cannot be merged", "leave `quantise` out")
             _save(parsed, folder, dtype)
@@ -56,11 +64,22 @@ def export_model(name: str, out: Path, dtype: Dtype = "auto") -> Path:
             shutil.copytree(folder_of(parsed.source), folder)
             if parsed.card:
                 save_card(folder / NANO_CARD, card_of(parsed))
+                _note_other_card(folder / "MODEL_CARD.md")
         folder.chmod(0o755)
         if out.exists():
             out.rmdir()
         folder.rename(out)
     return out
+
+
+def _note_other_card(page: Path) -> None:
+    """Say above a model card in words that numbers of the exported card have taken the place of its own."""
+    if page.is_file():
+        note = (
+            "> Exported with another card: calibration, threshold, inconclusive zone, wordings and figures are "
+            f"those in `{NANO_CARD}`, and not the ones below.\n\n"
+        )
+        page.write_text(note + page.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def _save(name: ModelName, folder: Path, dtype: Dtype) -> None:
@@ -73,7 +92,7 @@ def _save(name: ModelName, folder: Path, dtype: Dtype) -> None:
     model, processor = load_parts(source, options)
     if hasattr(model, "merge_and_unload"):
         model = model.merge_and_unload()
-    stored = _stored(source) if dtype == "auto" else getattr(torch, dtype)
+    stored = _stored(source, name) if dtype == "auto" else getattr(torch, dtype)
     model.to(stored).save_pretrained(folder, max_shard_size=SHARD)
     if getattr(getattr(model.config, "vision_config", None), "model_type", "") in _NESTED:
         _name_as_published(folder)
@@ -104,12 +123,16 @@ def _name_as_published(folder: Path) -> None:
         index.write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
 
 
-def _stored(source: str) -> Any:
+def _stored(source: str, name: ModelName) -> Any:
     """The type of a model's weights as they are stored; of an adapter, of those of its base."""
     import torch
     from transformers import AutoConfig
 
     base = (adapter_config(source) or {}).get("base_model_name_or_path") or source
-    config = AutoConfig.from_pretrained(base, local_files_only=Path(base).is_dir())
+    here = Path(base).is_dir()
+    revision = {"revision": name.options.revision} if name.options.revision and base == source and not here else {}
+    config = AutoConfig.from_pretrained(
+        base, local_files_only=here, trust_remote_code=name.options.trust_code, **revision
+    )
     kinds = (getattr(part, "dtype", None) for part in (config, config.get_text_config()))
     return next((kind for kind in kinds if isinstance(kind, torch.dtype)), torch.float32)

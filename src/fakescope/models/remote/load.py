@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 OPENAI = "https://api.openai.com/v1"
 OWNER = "fakescope"
-MOST_CHARS = 2_000
 SENT = "The model is on a server: pictures are sent there."
 UNKNOWN = (
     SENT,
@@ -51,7 +50,7 @@ def load_remote(address: str, options: RemoteOptions, card: ModelCard | None = N
     server = Server(url, key, options.timeout_s)
     name, row = _choose(url, server.models(), options.model)
     own = row.get("owned_by") == OWNER and isinstance(row.get("fakescope"), dict)
-    told = _own_card(row, url) if own else _unknown(name, url)
+    told = _own_card(row, name, url) if own else _unknown(name, url)
     return RemoteModel(server, name, card or told, options, own=own)
 
 
@@ -73,18 +72,14 @@ def _known(by_name: dict[str, JsonObject]) -> str:
     return "it has " + clean_text(", ".join([*by_name][:20]), 400)
 
 
-def _own_card(row: JsonObject, url: str) -> ModelCard:
-    """The card that `fakescope serve` tells; its words are a stranger's, like all that comes from a server."""
+def _own_card(row: JsonObject, name: str, url: str) -> ModelCard:
+    """The card that `fakescope serve` tells: a stranger's words. One that cannot be read is none."""
     try:
         card = card_from(row["fakescope"])
     except ValueError as error:
-        raise ModelError(f"the card that {url} tells cannot be read: {clean_text(error, 200)}") from error
-    return replace(
-        card,
-        summary=clean_text(card.summary, MOST_CHARS),
-        limits=(SENT, *(clean_text(limit, MOST_CHARS) for limit in card.limits[:20])),
-        source=url,
-    )
+        unknown = _unknown(name, url)
+        return replace(unknown, limits=(*unknown.limits, f"Its own card cannot be read: {clean_text(error, 200)}"))
+    return replace(card, limits=(SENT, *card.limits[:20]), source=url)
 
 
 def _unknown(name: str, url: str) -> ModelCard:

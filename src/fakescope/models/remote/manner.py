@@ -28,7 +28,11 @@ SAME_NATS = 0.05
 CONTINUING: tuple[JsonObject, ...] = ({"continue_final_message": True, "add_generation_prompt": False}, {})
 """vLLM and SGLang want to be told; llama.cpp, Ollama and `fakescope serve` go on by themselves."""
 
-FEWER_TOP = {20: 8, 8: 5}
+REFUSING = (400, 422, 500, 501)
+"""What servers say to a field that they do not know; some fall over it."""
+
+WHOLE_MASS = 0.99
+"""From which words that an answer is bound to have all of the probability."""
 
 Bind = Callable[[Sequence[str]], JsonObject]
 BINDS: dict[str, Bind] = {
@@ -151,7 +155,7 @@ def _continuing(
         try:
             place, manner = first_place(server, begun(flags), start)
         except RefusedError as error:
-            if error.status not in (400, 422):
+            if error.status not in REFUSING:
                 raise
             continue
         told = likeliest(place)
@@ -169,7 +173,8 @@ def _with_bind(server: Server, body: JsonObject, words: Sequence[str], manner: M
         trial = replace(manner, bind=name)
         try:
             among = _among(server, body, words, trial)
-            if among and _agrees(among, _told(likeliest(place), words, trial)):
+            known = _told(likeliest(place), words, trial)
+            if among and (not known or _agrees(among, known)):  # with none known there is nothing to hold it against
                 return trial
         except ModelError:  # whatever goes wrong in this way, the unbound one works
             continue
@@ -225,9 +230,14 @@ def _among(server: Server, body: JsonObject, words: Sequence[str], manner: Manne
 
 
 def _agrees(among: dict[str, float], anchors: dict[str, float]) -> bool:
-    """Whether log-odds are the same, bound and unbound."""
+    """Whether log-odds are the same, bound and unbound.
+
+    One word alone has no odds: then it must have the same probability in both, or the bound words must have all of it.
+    """
     shifts = [value - among[word] for word, value in anchors.items()]
-    return not shifts or max(shifts) - min(shifts) <= SAME_NATS
+    if len(shifts) > 1:
+        return max(shifts) - min(shifts) <= SAME_NATS
+    return abs(shifts[0]) <= SAME_NATS or sum(map(math.exp, among.values())) >= WHOLE_MASS
 
 
 def _mass(told: Sequence[Top], words: Sequence[str], match: Match) -> float:
@@ -244,6 +254,12 @@ def _plainer(manner: Manner, error: RefusedError) -> Manner | None:
         return replace(manner, length="max_completion_tokens")
     if "temperature" in said and manner.sampling:
         return replace(manner, sampling=False)
-    if "logprobs" in said and manner.top in FEWER_TOP:
-        return replace(manner, top=FEWER_TOP[manner.top])
+    if "logprobs" in said and manner.top > 1:
+        return replace(manner, top=_fewer(manner.top, said))
     return None
+
+
+def _fewer(top: int, said: str) -> int:
+    """How many log-probabilities to ask for after a refusal: the largest smaller number that it names, else half."""
+    named = [int(number) for number in re.findall(r"(?<![\d.])\d{1,4}(?![\d.]*\d)", said)]
+    return max((number for number in named if 1 <= number < top), default=top // 2)

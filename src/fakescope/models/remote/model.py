@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fakescope.errors import ModelError
 from fakescope.images.load import LoadedImage
 from fakescope.images.preprocess import level, levelled
 from fakescope.models.base import ANSWER_PREFIX, Logits, ModelCard
 from fakescope.models.remote.manner import OWN, Manner, bound, find_manner, first_place, likeliest, limits
 from fakescope.models.remote.options import RemoteOptions
 from fakescope.models.remote.wire import Server
-from fakescope.models.remote.words import as_logits, choice_row, logprob_of
+from fakescope.models.remote.words import as_logits, choice_row, logprob_of, unseen
 from fakescope.prompts.paper import AUTHENTICITY_QUESTION
 from fakescope.records import JsonObject, Message
 
@@ -61,7 +62,20 @@ class RemoteModel:
 
     @cached_property
     def manner(self) -> Manner:
-        """How the server is asked; found out at the first question."""
+        """How the server is asked; found out at the first question.
+
+        Raises:
+            ModelError: The card was calibrated on answers that were asked for in another way.
+        """
+        found = self._found()
+        if self._card.asked not in ("", found.begin):
+            raise ModelError(
+                f"the card was calibrated on answers to {self._card.asked!r}, and the server takes {found.begin!r}",
+                f"&begin={self._card.asked}, or calibrate anew",
+            )
+        return found
+
+    def _found(self) -> Manner:
         from PIL import Image
 
         if self._own:
@@ -143,7 +157,8 @@ class RemoteModel:
         manner = self.manner
         if manner.flags is None:
             place, _ = first_place(self._server, self._one_word(part, question), manner)
-            return as_logits(likeliest(place), self._ids, manner.match, {})
+            told = likeliest(place)
+            return replace(as_logits(told, self._ids, manner.match, {}), unseen=unseen(told))
         body = self._begun(part, question, prefix) | manner.flags
         place, _ = first_place(self._server, body, manner)
         told = likeliest(place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -26,6 +27,9 @@ MOST_BYTES = 16 << 20
 MOST_DETAIL_CHARS = 300
 LEAST_NATS = -9999.0
 """What servers write for a token that cannot come."""
+
+LONGEST_S = 600.0
+"""For one response from its first to its last byte, whatever trickles in; longer where `timeout_s` is."""
 
 ATTEMPTS = 5
 LONGEST_WAIT_S = 30.0
@@ -99,9 +103,9 @@ class RefusedError(ModelError):
 class _AgainError(Exception):
     """Something that may pass."""
 
-    def __init__(self, said: str, wait_s: float | None = None) -> None:
+    def __init__(self, said: str, wait_s: float | None = None, status: int | None = None) -> None:
         super().__init__(said)
-        self.wait_s = wait_s
+        self.wait_s, self.status = wait_s, status
 
 
 class Server:
@@ -110,12 +114,13 @@ class Server:
     Args:
         url: Up to and with `/v1`.
         key: Sent as bearer token; hidden wherever it comes back.
-        timeout_s: Longest time for one request.
+        timeout_s: Longest time without a byte.
     """
 
     def __init__(self, url: str, key: str | None, timeout_s: float) -> None:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self.url, self._key = url, key
+        # Nothing compressed: some bytes could become gigabytes.
+        headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        self.url, self._key, self._longest_s = url, key, max(LONGEST_S, timeout_s)
         self._client = httpx.Client(timeout=timeout_s, headers=headers, follow_redirects=False)
 
     def models(self) -> list[JsonObject] | None:
@@ -150,18 +155,39 @@ class Server:
         path = self._path("/chat/completions")
         with self._told(), self._client.stream("POST", path, json=body | {"stream": True}) as r:
             if r.status_code != 200:
-                raise RefusedError(r.status_code, self._said(_read(r)))
-            size = 0
-            for line in r.iter_lines():
-                size += len(line)
-                if size > MOST_BYTES:
-                    raise self._unreadable("the answer does not end")
+                raise RefusedError(r.status_code, self._said(self._read(r)))
+            for line in self._lines(r):
                 data = line.removeprefix("data:").strip()
                 if not line.startswith("data:") or not data:
                     continue
                 if data == "[DONE]":
                     return
                 yield self._piece(data)
+
+    def _lines(self, response: httpx.Response) -> Iterator[str]:
+        """Lines as they come, without their ends."""
+        held = b""
+        for chunk in self._chunks(response):
+            *whole, held = (held + chunk).split(b"\n")
+            yield from (line.decode("utf-8", "replace").rstrip("\r") for line in whole)
+        if held:
+            yield held.decode("utf-8", "replace")
+
+    def _read(self, response: httpx.Response) -> bytes:
+        return b"".join(self._chunks(response))
+
+    def _chunks(self, response: httpx.Response) -> Iterator[bytes]:
+        """The body, within its limits of bytes and seconds."""
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            raise self._unreadable("it is compressed, which was not asked for")
+        size, end = 0, time.monotonic() + self._longest_s
+        for chunk in response.iter_raw():
+            size += len(chunk)
+            if size > MOST_BYTES:
+                raise self._unreadable(f"over {MOST_BYTES} bytes")
+            if time.monotonic() > end:
+                raise self._unreadable(f"no end after {self._longest_s:g} s")
+            yield chunk
 
     def _piece(self, data: str) -> str:
         try:
@@ -190,16 +216,18 @@ class Server:
             found: JsonObject = tries(self._once, method, path, body)
             return found
         except _AgainError as error:
+            if error.status == 500:  # how some servers say that they do not know a field
+                raise RefusedError(500, f"{str(error).partition(': ')[2]} ({ATTEMPTS} times)") from None
             raise ModelError(
                 f"{self.url} gave no answer after {ATTEMPTS} attempts: {error}", "is the server running?"
             ) from None
 
     def _once(self, method: str, path: str, body: JsonObject | None) -> JsonObject:
         with self._told(again=True), self._client.stream(method, self._path(path), json=body) as response:
-            data = _read(response)
+            data = self._read(response)
         if response.status_code in _AGAIN:
             raise _AgainError(
-                f"HTTP {response.status_code}: {self._said(data)}", retry_after(response.headers)
+                f"HTTP {response.status_code}: {self._said(data)}", retry_after(response.headers), response.status_code
             )
         if response.status_code != 200:
             raise RefusedError(response.status_code, self._said(data))
@@ -215,13 +243,13 @@ class Server:
     def _told(self, *, again: bool = False) -> Iterator[None]:
         try:
             yield
+        except httpx.InvalidURL as error:
+            raise ModelError(f"{self.url} is no address: {self._clean(str(error))}", "http://host:8000/v1") from None
         except httpx.HTTPError as error:
             said = self._clean(f"{type(error).__name__}: {error}")
             if again:
                 raise _AgainError(said) from None
             raise ModelError(f"{self.url} broke off: {said}", "is the server running?") from None
-        except _TooLargeError:
-            raise self._unreadable(f"over {MOST_BYTES} bytes") from None
 
     def _path(self, path: str) -> str:
         return f"{self.url}{path}"
@@ -240,16 +268,3 @@ class Server:
 
     def _clean(self, text: str) -> str:
         return clean_text(text.replace(self._key, "[key]") if self._key else text, MOST_DETAIL_CHARS)
-
-
-class _TooLargeError(Exception):
-    """A response over the limit."""
-
-
-def _read(response: httpx.Response) -> bytes:
-    data = bytearray()
-    for chunk in response.iter_bytes():
-        data += chunk
-        if len(data) > MOST_BYTES:
-            raise _TooLargeError
-    return bytes(data)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fakescope.models.base import Logits
+from fakescope.models.base import ROUNDING, Logits
 from fakescope.models.remote.wire import Top
 
 BLANKS = "▁Ġ "
@@ -45,6 +45,12 @@ def logprob_of(top: Sequence[Top], word: str, match: Match) -> float | None:
     """The log-probability in nats that one of the tokens says the word; None when none of them does."""
     found = [t.logprob for t in top if match(t.token, word)]
     return float(np.logaddexp.reduce(found)) if found else None
+
+
+def unseen(top: Sequence[Top]) -> float:
+    """What the tokens that were told leave of 1: other spellings of a word may be in it. Rounding apart, in [0, 1]."""
+    rest = 1.0 - sum(float(np.exp(t.logprob)) for t in top)
+    return rest if rest > ROUNDING else 0.0
 
 
 def as_logits(top: Sequence[Top], ids: dict[str, int], match: Match, known: dict[str, float]) -> Logits:

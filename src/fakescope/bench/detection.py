@@ -17,8 +17,8 @@ from fakescope.errors import DataError
 from fakescope.records import Label
 
 FloatArray = NDArray[np.float64]
-FALSE_ALARMS = 0.1
-"""The false positive rate at which the share of fakes found is reported."""
+FALSE_ALARMS = (0.01, 0.05, 0.1)
+"""The false positive rates at which the share of fakes found is reported."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,20 @@ def detection_figures(scores: Scores, *, draws: int = 1000) -> dict[str, Any]:
         "auroc": metrics.scored(metrics.auroc, p, y),
         "auroc_interval": _interval(metrics.auroc, p, scores, draws),
         "average_precision": metrics.scored(metrics.average_precision, p, y),
-        "tpr_at_fpr_10": metrics.scored(metrics.tpr_at_fpr, p, y, FALSE_ALARMS),
+        **{
+            f"tpr_at_fpr_{round(100 * fpr)}": metrics.scored(metrics.tpr_at_fpr, p, y, fpr) for fpr in FALSE_ALARMS
+        },
         "eer": metrics.scored(metrics.eer, p, y),
         "balanced_accuracy": metrics.scored(metrics.balanced_accuracy, scores.said_fake, y),
         "balanced_accuracy_interval": _interval(metrics.balanced_accuracy, scores.said_fake, scores, draws),
+        "balanced_accuracy_at_half": metrics.scored(metrics.balanced_accuracy, p >= 0.5, y),
         "accuracy_real": classes[Label.REAL],
         "accuracy_fake": classes[Label.FAKE],
         "ece": metrics.ece(p, y),
         "ece_balanced": metrics.ece(p, y, balanced=True) if both else None,
         "brier": metrics.brier(p, y),
         "nll": metrics.nll(p, y),
+        "aurc": metrics.aurc(np.abs(p - 0.5), scores.said_fake != (y == 1)),
         "abstained": float(scores.abstained.mean()),
         "accuracy_of_rest": float((scores.said_fake == (y == 1))[rest].mean()) if rest.any() else None,
         "balanced_accuracy_of_rest": metrics.scored(
@@ -117,7 +121,7 @@ def by_generator(scores: Scores) -> list[dict[str, Any]]:
     for name in sorted({g for g, y in zip(scores.generator, scores.target, strict=True) if y == 1}):
         own = np.array([g == name for g in scores.generator]) & ~real
         pair = scores.where(own | real)
-        rows.append(_group(name or "unspecified", scores.where(own)))
+        rows.append(group_figures(name or "unspecified", scores.where(own)))
         rows[-1]["auroc_against_all_real"] = metrics.scored(metrics.auroc, pair.p_fake, pair.target)
     return sorted(rows, key=lambda row: row["accuracy"])
 
@@ -125,7 +129,7 @@ def by_generator(scores: Scores) -> list[dict[str, Any]]:
 def by_source(scores: Scores) -> list[dict[str, Any]]:
     """Each source's images, the least accurate first."""
     rows = [
-        _group(name or "unspecified", scores.where(np.array([s == name for s in scores.source])))
+        group_figures(name or "unspecified", scores.where(np.array([s == name for s in scores.source])))
         for name in sorted(set(scores.source))
     ]
     return sorted(rows, key=lambda row: row["accuracy"])
@@ -133,9 +137,10 @@ def by_source(scores: Scores) -> list[dict[str, Any]]:
 
 SUMMARY: dict[str, str] = {
     "images": "images", "auroc": "AUROC", "balanced_accuracy": "bal. acc.", "accuracy_real": "real right",
-    "accuracy_fake": "fake right", "tpr_at_fpr_10": "TPR@10%FPR", "eer": "EER", "ece": "ECE",
-    "ece_balanced": "ECE (bal.)", "brier": "Brier", "abstained": "abstained",
-    "accuracy_of_rest": "rest right",
+    "accuracy_fake": "fake right", "balanced_accuracy_at_half": "bal. acc. at 0.5", "average_precision": "AP",
+    "tpr_at_fpr_1": "TPR@1%FPR", "tpr_at_fpr_5": "TPR@5%FPR", "tpr_at_fpr_10": "TPR@10%FPR", "eer": "EER",
+    "ece": "ECE", "ece_balanced": "ECE (bal.)", "brier": "Brier", "nll": "NLL", "aurc": "AURC",
+    "abstained": "abstained", "accuracy_of_rest": "rest right",
     "balanced_accuracy_of_rest": "rest bal. acc.", "unread": "unread",
 }  # fmt: skip
 """Figures shown in the summary table, with their names there."""
@@ -179,7 +184,8 @@ def shown_interval(interval: dict[str, Any] | None) -> str | None:
     return None if interval is None else f"{interval['low']:.3f}-{interval['high']:.3f}"
 
 
-def _group(name: str, scores: Scores) -> dict[str, Any]:
+def group_figures(name: str, scores: Scores) -> dict[str, Any]:
+    """What is said of a group, which may be of one class: share of right labels, mean probability, abstentions."""
     labels = {Label.FAKE if y else Label.REAL for y in scores.target}
     return {
         "group": name,

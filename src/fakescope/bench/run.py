@@ -28,12 +28,14 @@ class Tick(Protocol):
 
 @dataclass
 class Report:
-    """What a benchmark found: `figures` for machines, `tables` for people."""
+    """What a benchmark found: `figures` for machines, `tables` and `warnings` for people; `folder` holds them."""
 
     name: str
     title: str
     figures: dict[str, Any]
     tables: list[Table] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+    folder: str = ""
 
     def write(self, folder: Path) -> tuple[Path, Path]:
         """Write `NAME.json` and `NAME.md` into a folder, which is made if need be; returns both paths."""
@@ -41,9 +43,11 @@ class Report:
         as_json, as_markdown = folder / f"{self.name}.json", folder / f"{self.name}.md"
         head = {"schema_version": SCHEMA_VERSION, "bench": self.name, "fakescope": __version__}
         machine = {"python": platform.python_version(), "machine": platform.machine()}
-        text = json.dumps({**head, **machine, **self.figures}, indent=2, allow_nan=False, default=str)
+        said = {"warnings": list(self.warnings)} if self.warnings else {}
+        text = json.dumps({**head, **machine, **self.figures, **said}, indent=2, allow_nan=False, default=str)
         as_json.write_text(text + "\n", encoding="utf-8")
-        parts = [f"## {self.title}", "", *(table.markdown() for table in self.tables)]
+        warnings = [f"> {warning}\n" for warning in self.warnings]
+        parts = [f"## {self.title}", "", *warnings, *(table.markdown() for table in self.tables)]
         as_markdown.write_text("\n".join(parts), encoding="utf-8")
         return as_json, as_markdown
 
@@ -51,6 +55,8 @@ class Report:
         """Print the tables."""
         for table in self.tables:
             console.print(table.rich())
+        for warning in self.warnings:
+            console.print(f"Note: {warning}", markup=False, highlight=False)
 
 
 def model_figures(model: ForensicModel) -> dict[str, Any]:

@@ -76,10 +76,14 @@ def read_sample(sample: Sample, steps: Sequence[Step] = ()) -> LoadedImage:
     Raises:
         ImageError: It cannot be read.
     """
-    image = load_image(sample.path)
+    return perturbed(load_image(sample.path), steps, sample.id)
+
+
+def perturbed(image: LoadedImage, steps: Sequence[Step], id: str) -> LoadedImage:
+    """`read_sample` for an image that was read; what is drawn at random is drawn by its id."""
     if not steps:
         return image
-    seed = int(hashlib.sha256(sample.id.encode()).hexdigest()[:8], 16)
+    seed = int(hashlib.sha256(id.encode()).hexdigest()[:8], 16)
     pixels = apply(image.pixels, steps, seed)
     name = "+".join(map(str, steps))
     return replace(

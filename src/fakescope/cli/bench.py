@@ -27,6 +27,65 @@ OUT = Path("bench-results")
 
 
 @app.command()
+def run(
+    data: Data,
+    tasks: Annotated[
+        list[str] | None, typer.Argument(help="Tasks, as `fakescope bench tasks` lists them; all that fit if none.")
+    ] = None,
+    out: Out = OUT,
+    split: Annotated[list[str] | None, typer.Option("--split", help="dev, test, ... (repeatable).")] = None,
+    model: Model = None,
+    draws: Draws = 1000,
+    limit: Limit = None,
+    seed: Seed = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew instead of going on.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Run trials again that failed.")] = False,
+) -> None:
+    """Tasks on a model: a log each, which goes on where it was stopped, and its figures."""
+    from fakescope.bench.suite import run_suite
+    from fakescope.models.zoo import load_model
+
+    for report in run_suite(
+        load_model(model),
+        data,
+        out,
+        tasks=tasks or (),
+        splits=split or ("test",),
+        draws=draws,
+        limit=limit,
+        seed=seed,
+        fresh=fresh,
+        retry=retry,
+        console=_console(),
+    ):
+        _finish(report, out / report.folder)
+
+
+@app.command()
+def tasks() -> None:
+    """What can be measured."""
+    from rich.console import Console
+
+    from fakescope.bench.suite import task_table
+
+    Console().print(task_table().rich())
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="A log that `bench run` wrote.")],
+    second: Annotated[Path, typer.Argument(help="A log of the same task, set and options.")],
+    out: Out = OUT,
+    draws: Draws = 1000,
+) -> None:
+    """Two models on the same images: paired differences with intervals, and tests of significance."""
+    from fakescope.bench.compare import compare as compare_logs
+    from fakescope.bench.log import read_log
+
+    _finish(compare_logs(read_log(first), read_log(second), draws=draws), out)
+
+
+@app.command()
 def detect(
     data: Data,
     out: Out = OUT,
